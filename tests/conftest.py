@@ -1,0 +1,47 @@
+"""What every test may use: hypothesis profiles, a seeded generator, and the shared data sets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine must not fail a test, so no profile has a deadline. Examples stay random: a failure prints the
+# blob that replays it (@reproduce_failure). Choose with HYPOTHESIS_PROFILE=dev|ci|thorough.
+_quiet = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("dev", max_examples=25, **_quiet)
+settings.register_profile("ci", max_examples=100, **_quiet)
+settings.register_profile("thorough", max_examples=2000, **_quiet)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+_ROOT = Path(__file__).resolve().parents[1]
+# An environment variable, else the folder beside the checkout.
+_SHARED_DATA = Path(os.environ.get("DPSYNTH_SHARED_DATA", _ROOT.parent / "shared" / "data"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for the `shared_data` folder carries the marker of the same name."""
+    for item in items:
+        if "shared_data" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.shared_data)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs the shared data sets where there are none."""
+    if item.get_closest_marker("shared_data") and not _SHARED_DATA.is_dir():
+        pytest.skip("needs shared data sets (set DPSYNTH_SHARED_DATA to their folder)")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of the shared data sets."""
+    return _SHARED_DATA
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator with a fixed seed, new for each test: for drawn tables and post-processing, never for noise."""
+    return np.random.default_rng(20_260_101)
