@@ -1,0 +1,63 @@
+"""What numbers and dates share: `ticks` points of a public grid, numbered from 0 at `lower`, and its rules."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dpsynth.errors import SettingError
+from dpsynth.schema.rules import LABELS_LIMIT, Rules
+
+if TYPE_CHECKING:
+    from dpsynth.schema.moments import Datetime
+    from dpsynth.schema.numeric import Numeric
+
+OUT_OF_BOUNDS = ("clip", "null", "refuse")
+
+
+def bounds_ascend(rules: Rules) -> bool:
+    """`lower` is below `upper`; says whether it is."""
+    if not rules.column.lower < rules.column.upper:
+        rules.broken("lower", f"{rules.shown('lower')} must be below {rules.shown('upper')}")
+        return False
+    return True
+
+
+def ascending(rules: Rules, item: str, values: Sequence[Any]) -> None:
+    """Each entry of an item is above the one before it."""
+    for position, (one, following) in enumerate(itertools.pairwise(values), 2):
+        if not one < following:
+            rules.broken(item, f"entry {position} of {item} must be above the entry before it")
+
+
+def within_bounds(rules: Rules, item: str, values: Sequence[Any]) -> None:
+    """Each value of an item lies between `lower` and `upper`, both included."""
+    for position, value in enumerate(values, 1):
+        if not rules.column.lower <= value <= rules.column.upper:
+            rules.broken(item, f"{shown_value(rules, item, position)} must lie between lower and upper")
+
+
+def bins_fit(rules: Rules) -> None:
+    """`bins` and `edges` exclude each other, and both leave at least one grid point to a bin."""
+    column, cuts = rules.column, rules.column.cut_ticks
+    if column.bins is not None and column.edges is not None:
+        rules.broken("bins", "bins must be left out when edges are given; try one of the two")
+    if column.bins is not None:
+        rules.whole("bins", 1, min(column.ticks, LABELS_LIMIT))
+    if len(set(cuts)) < len(cuts):
+        rules.broken("edges", "edges must be at least one grid step apart; try fewer edges")
+
+
+def shown_value(rules: Rules, item: str, position: int) -> str:
+    """A value in the words of a message: the fill `missing` as it is shown, an entry of a list by its position."""
+    return rules.shown(item) if item == "missing" else f"entry {position} of {item}"
+
+
+def require_ticks(column: Numeric | Datetime, ticks: npt.NDArray[np.int64]) -> None:
+    """Raises SettingError when a tick is outside 0..ticks-1."""
+    if ticks.size and not (int(ticks.min()) >= 0 and int(ticks.max()) < column.ticks):
+        raise SettingError(f"ticks of {column.name!r} must lie in 0..{column.ticks - 1}; try leaving nulls out")

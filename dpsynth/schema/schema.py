@@ -1,0 +1,156 @@
+"""The schema of a private table: its columns in order, and the question who declared them public."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from dpsynth.errors import Problem, SchemaError, SettingError
+from dpsynth.schema import files
+from dpsynth.schema.columns import Column
+from dpsynth.schema.provenance import UNREVIEWED, provenance
+from dpsynth.schema.wording import close_to, kind_of
+
+
+@dataclass(frozen=True, repr=False)
+class Schema:
+    """Columns of a private table in table order, all public; `public_rows` is a row count declared public, or None.
+
+    Raises SchemaError when there is no column or two have one name.
+
+    Privacy: nothing in a schema is paid for, so nothing in it may be read from the private table. Items that
+    `draft` guessed from data are marked "unreviewed", and no run starts before somebody has confirmed them.
+
+    >>> from dpsynth.schema import Boolean, Numeric
+    >>> schema = Schema([Numeric("age", lower=0, upper=120, integer=True), Boolean("smoker")])
+    >>> schema.names, schema["age"].upper
+    (('age', 'smoker'), 120)
+    """
+
+    columns: Sequence[Column]
+    public_rows: int | None = None
+
+    def __post_init__(self) -> None:
+        columns = tuple(self.columns)
+        object.__setattr__(self, "columns", columns)
+        problems = []
+        if not columns:
+            problems.append(Problem("columns must hold at least one column", rule="columns"))
+        for position, column in enumerate(cast("tuple[object, ...]", columns), 1):
+            if not isinstance(column, Column):
+                message = f"entry {position} of columns must be a column such as Numeric; got {kind_of(column)}"
+                problems.append(Problem(message, rule="columns"))
+        if not problems:
+            problems += [
+                Problem(
+                    "name must be unique in the schema; try renaming one", column=columns[position].name, rule="name"
+                )
+                for position in files.repeated([column.name for column in columns])
+            ]
+        rows = self.public_rows
+        if rows is not None and (type(rows) is not int or rows < 0):
+            problems.append(Problem("public_rows must be a whole number of rows, or None", rule="public_rows"))
+        if problems:
+            raise SchemaError("the schema is not valid:", problems)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Column names in table order."""
+        return tuple(column.name for column in self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise SettingError(f"column ({name!r}) must be in the schema{close_to(name, self.names)}")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __repr__(self) -> str:
+        rows = "" if self.public_rows is None else f", public_rows={self.public_rows}"
+        return f"Schema([{', '.join(map(repr, self.columns))}]{rows})"
+
+    def provenance(self) -> tuple[tuple[str, str, str], ...]:
+        """Every public item as (column, item, who declared it public)."""
+        return tuple(
+            (column.name, item, origin) for column in self.columns for item, origin in provenance(column).items()
+        )
+
+    def unreviewed(self) -> tuple[tuple[str, str], ...]:
+        """Items read from private data that nobody has confirmed, as (column, item).
+
+        >>> from dpsynth.schema import Numeric
+        >>> Schema([Numeric("age", lower=0, upper=97, source={"upper": "unreviewed"})]).unreviewed()
+        (('age', 'upper'),)
+        """
+        return tuple((column, item) for column, item, origin in self.provenance() if origin == UNREVIEWED)
+
+    def require_reviewed(self) -> None:
+        """Raises SchemaError that names every unreviewed item and says how to confirm it."""
+        open_items: dict[str, list[str]] = {}
+        for column, item in self.unreviewed():
+            open_items.setdefault(column, []).append(item)
+        if open_items:
+            raise SchemaError(
+                "the schema must not hold items that were read from private data and confirmed by nobody; "
+                "check each against a public source, mend it, and write who declared it in place of 'unreviewed' "
+                "(source: codebook 2019), or try schema.confirmed(by='codebook 2019', columns=[...]):",
+                [
+                    Problem(f"{', '.join(items)}", column=column, rule="unreviewed")
+                    for column, items in open_items.items()
+                ],
+            )
+
+    def confirmed(self, by: str, columns: Iterable[str] | None = None) -> Schema:
+        """A schema in which `by` answers for the unreviewed items of `columns` (all columns when None).
+
+        Raises SettingError for an unknown column, or a `by` that is empty or "unreviewed".
+
+        Privacy: this is a statement of the steward that each value also stands in a public source.
+
+        >>> from dpsynth.schema import Boolean
+        >>> Schema([Boolean("smoker", source="unreviewed")]).confirmed(by="codebook 2019")["smoker"].source
+        'codebook 2019'
+        """
+        if not by.strip() or by == UNREVIEWED:
+            raise SettingError(f"by ({by!r}) must name who declared the items public; try by='codebook 2019'")
+        if isinstance(columns, str):
+            raise SettingError("columns must be a list of column names; got text")
+        chosen = set(self.names if columns is None else (self[name].name for name in columns))
+        return Schema([_confirmed(c, by) if c.name in chosen else c for c in self.columns], self.public_rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """The schema as plain dicts, lists and scalars: the format of a schema file."""
+        return files.document(self.columns, self.public_rows)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Schema:
+        """The schema of a document in the format of a schema file; raises SchemaError with every broken rule."""
+        return cls(*files.parse(document))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Schema:
+        """Reads a .yaml, .yml or .json file; raises SchemaError with column, rule and line of every problem."""
+        return cls(*files.read(path))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a .yaml, .yml or .json file, whole or not at all; raises SchemaError when it cannot."""
+        files.write(self.to_json(), path, unreviewed=bool(self.unreviewed()))
+
+
+def _confirmed(column: Column, by: str) -> Column:
+    if isinstance(column.source, str):
+        return dataclasses.replace(column, source=by) if column.source == UNREVIEWED else column
+    confirmed = {item: by if origin == UNREVIEWED else origin for item, origin in column.source.items()}
+    return dataclasses.replace(column, source=confirmed)
