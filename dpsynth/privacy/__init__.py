@@ -1,0 +1,1 @@
+"""The currency of privacy: units, costs, calibration and exact noise."""
