@@ -1,0 +1,1 @@
+"""Between the values of a table and integer codes; every parameter is public or already paid for."""

@@ -1,0 +1,43 @@
+"""The protocol behind the one door: exact, secret counts of a private table, wherever its rows live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.codec.codec import Codec
+from dpsynth.domain import Clique
+from dpsynth.schema.schema import Schema
+
+
+class Counter(Protocol):
+    """Exact counts of the bounded rows; every backend gives the same integers for the same rows.
+
+    Answers are exact and therefore secret: only a mechanism may call these, and only inside a session.
+    One row adds 1 to `total`, at most 1 to one entry of `frequencies` and of `histogram`, and 1 to
+    exactly one cell of each marginal.
+    """
+
+    @property
+    def schema(self) -> Schema:
+        """The public description of the columns."""
+        ...
+
+    def total(self) -> int:
+        """Number of rows."""
+        ...
+
+    def frequencies(self, column: str) -> Mapping[str, int]:
+        """Rows of each value that an open categorical column holds; missing values are left out."""
+        ...
+
+    def histogram(self, column: str, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows with a tick in [edges[i], edges[i+1]), shape (len(edges) - 1,); missing values are left out."""
+        ...
+
+    def marginals(self, codec: Codec, cliques: Sequence[Clique]) -> Mapping[Clique, NDArray[np.int64]]:
+        """Rows in each cell of each clique, shape `codec.domain.shape(clique)`."""
+        ...

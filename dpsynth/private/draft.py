@@ -1,0 +1,55 @@
+"""A first schema guessed from a private table or file: for the steward's eyes, every item to be reviewed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpsynth.errors import DataError
+from dpsynth.schema.draft import draft as draft_from_frame
+from dpsynth.schema.schema import Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def draft(data: pd.DataFrame | str | os.PathLike[str]) -> Schema:
+    """Guess a schema from a private table; every item is marked "unreviewed".
+
+    data: a pandas DataFrame, or the path of a CSV (.gz) or Parquet file.
+    Raises DataError when the file cannot be read, SchemaError when a column has no place in a schema.
+
+    Privacy: the draft holds values of the table without any noise. It is private until each item has been
+    confirmed from a public source, and no run starts before that.
+    """
+    return draft_from_frame(_read(Path(data)) if isinstance(data, str | os.PathLike) else data)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The table with numbers as numbers, except that digits after a leading zero stay text, as in a run."""
+    import pandas as pd
+
+    name = path.name.lower()
+    try:
+        if name.endswith(".parquet") or path.is_dir():
+            return pd.read_parquet(path)
+        separator = "\t" if name.endswith((".tsv", ".tsv.gz")) else ","
+        frame = pd.read_csv(
+            path, sep=separator, dtype="string", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
+        )
+    except OSError as error:
+        raise DataError(f"data ({path}) must be a readable file; got: {error.strerror}") from None
+    except (ValueError, ArithmeticError):  # its text may quote cells
+        raise DataError(f"data ({path.name}) must be a CSV or Parquet file") from None
+    return frame.apply(_as_numbers)
+
+
+def _as_numbers(column: pd.Series[str]) -> pd.Series[Any]:
+    import pandas as pd
+
+    present = column.dropna()
+    if present.empty or present.str.match(r"[+-]?0[0-9]").any():
+        return column
+    numbers = pd.to_numeric(present, errors="coerce")
+    return column if numbers.isna().any() else numbers.reindex(column.index)
