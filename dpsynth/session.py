@@ -1,0 +1,103 @@
+"""The one door: the only place where a mechanism meets private data.
+
+A session charges first, then asks, then records. It is the privacy filter of the run: with costs
+(mu^2, delta0) that may depend on earlier answers, stopping before the sums pass the budget is valid
+under full adaptivity (Smith, Thakurta, "Fully Adaptive Composition for Gaussian Differential Privacy",
+2022; the delta0 parts add up by a union bound), so no algorithm can overspend however it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from dpsynth.errors import BudgetError, SessionClosedError
+from dpsynth.mechanisms.mechanism import Mechanism
+from dpsynth.privacy.cost import ZERO, Cost
+from dpsynth.privacy.randomness import EntropySource
+from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.private.counter import Counter
+
+Exact = TypeVar("Exact")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One mechanism that ran: its label, its public parameters and its cost."""
+
+    label: str
+    parameters: dict[str, Any]
+    cost: Cost
+
+
+class Door(Protocol):
+    """What a synthesizer may hold: run mechanisms, and know the unit. Rows are not reachable from it."""
+
+    @property
+    def unit(self) -> PrivacyUnit:
+        """Whom the promise is about."""
+        ...
+
+    def run(self, mechanism: Mechanism[Exact, Out], label: str) -> Out:
+        """Charge the mechanism's cost, run it, record it, return its noisy answer."""
+        ...
+
+
+class Session:
+    """A budget, a private table behind a counter, and a source of entropy, joined by `run` alone."""
+
+    def __init__(
+        self,
+        private: Counter,
+        unit: PrivacyUnit,
+        budget: Cost,
+        source: EntropySource,
+        on_run: Callable[[str], None] | None = None,
+    ) -> None:
+        self._private: Counter | None = private
+        self._unit = unit
+        self._budget = budget
+        self._source = source
+        self._on_run = on_run
+        self._records: list[Record] = []
+
+    @property
+    def unit(self) -> PrivacyUnit:
+        """Whom the promise is about."""
+        return self._unit
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Everything that ran, in order."""
+        return tuple(self._records)
+
+    @property
+    def spent(self) -> Cost:
+        """Sum of all costs charged so far."""
+        return sum((record.cost for record in self._records), ZERO)
+
+    def run(self, mechanism: Mechanism[Exact, Out], label: str) -> Out:
+        """Charge the mechanism's cost, run it, record it, return its noisy answer.
+
+        Raises BudgetError before any data is touched when the budget does not cover the cost, and
+        SessionClosedError after `close`. What was charged stays charged, whatever happens afterwards.
+        """
+        if self._private is None:
+            raise SessionClosedError(f"mechanism {label!r} must run before the session is closed")
+        cost = mechanism.cost(self._unit)
+        if not (self.spent + cost).fits(self._budget):
+            raise BudgetError(
+                f"cost of {label!r} (mu^2 {float(cost.mu_squared):.6g}, delta {float(cost.delta):.3g}) must fit what is"
+                f" left of the budget; got mu^2 {float(self._budget.mu_squared - self.spent.mu_squared):.6g} and delta"
+                f" {float(self._budget.delta - self.spent.delta):.3g} left; try a smaller share for this step"
+            )
+        self._records.append(Record(label, mechanism.describe(), cost))
+        if self._on_run is not None:
+            self._on_run(label)
+        return mechanism.randomise(mechanism.query(self._private), self._source)
+
+    def close(self) -> None:
+        """Let go of the private table; nothing can be run afterwards."""
+        self._private = None
