@@ -1,0 +1,37 @@
+"""dpsynth: from a private table to a differentially private synthetic release, with proof of the promise.
+
+>>> import dpsynth
+>>> sorted(dpsynth.synthesizers())
+['direct', 'independent', 'mst']
+"""
+
+from __future__ import annotations
+
+from dpsynth._version import __version__
+from dpsynth.engine import plan, synthesize
+from dpsynth.plan import Plan
+from dpsynth.private.draft import draft
+from dpsynth.private.ingest import check
+from dpsynth.release.release import Release, load
+from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
+from dpsynth.schema.schema import Schema
+from dpsynth.synthesizers.catalogue import synthesizers
+
+__all__ = [
+    "Boolean",
+    "Categorical",
+    "Datetime",
+    "Identifier",
+    "Numeric",
+    "OpenCategorical",
+    "Plan",
+    "Release",
+    "Schema",
+    "__version__",
+    "check",
+    "draft",
+    "load",
+    "plan",
+    "synthesize",
+    "synthesizers",
+]

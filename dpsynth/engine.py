@@ -1,0 +1,267 @@
+"""The whole story: settle what is asked, take the table in, find codes, measure, model, release."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dpsynth import encoding as encodings
+from dpsynth.encoding import Encoding, find_codec, largest_domain
+from dpsynth.errors import SettingError
+from dpsynth.plan import Plan, require_memory
+from dpsynth.privacy.calibration import Guarantee, budget_from, check_delta
+from dpsynth.privacy.cost import Cost
+from dpsynth.privacy.randomness import EntropySource, OsEntropy
+from dpsynth.privacy.unit import PrivacyUnit, Relation
+from dpsynth.private.ingest import ingest
+from dpsynth.private.memory import MemoryCounter
+from dpsynth.release.certificate import (
+    Certificate,
+    MechanismRecord,
+    Noise,
+    Promise,
+    Software,
+    Spending,
+    public_items,
+    utc_now,
+)
+from dpsynth.release.certificate import Unit as UnitWords
+from dpsynth.release.release import Release
+from dpsynth.schema.columns import Identifier
+from dpsynth.schema.schema import Schema
+from dpsynth.session import Door, Session
+from dpsynth.synthesizers.catalogue import make_synthesizer
+from dpsynth.synthesizers.synthesizer import Fitted, Progress, Synthesizer, no_progress
+
+if TYPE_CHECKING:
+    from dpsynth.private.files import Data
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a steward asks for, checked and settled, before any data: all of it public."""
+
+    schema: Schema
+    epsilon: float
+    delta: float
+    unit: PrivacyUnit
+    name: str
+    settings: dict[str, Any]
+    synthesizer: Synthesizer
+    encoding: Encoding
+    budget: Cost
+    memory_limit_bytes: int | None
+
+    @property
+    def encoding_budget(self) -> Cost:
+        """The part of the budget that finds codes, with all of delta0; nothing when the schema has all codes."""
+        share = self.encoding.share(self.schema)
+        return Cost(Cost(self.budget.mu_squared).split([share, 1 - share])[0].mu_squared, self.budget.delta)
+
+    @property
+    def synthesizer_budget(self) -> Cost:
+        """What is left for the synthesizer."""
+        return self.budget.minus(self.encoding_budget)
+
+
+def settle(
+    schema: Schema,
+    *,
+    epsilon: float,
+    delta: float,
+    synthesizer: str = "mst",
+    relation: str | Relation = Relation.ADD_REMOVE,
+    unit: str | None = None,
+    max_rows_per_unit: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Request:
+    """Check a request and compute its budget; raises SettingError or SchemaError, and reads no data."""
+    schema.require_reviewed()
+    privacy_unit = _unit(relation, unit, max_rows_per_unit)
+    if unit is not None and not (unit in schema and isinstance(schema[unit], Identifier)):
+        raise SettingError(f"unit ({unit!r}) must be an Identifier column of the schema; try Identifier({unit!r})")
+    if schema.public_rows:
+        check_delta(delta, schema.public_rows)
+    own, rest = _engine_settings(dict(settings or {}))
+    encoding = Encoding(**{key: value for key, value in own.items() if key != "memory_limit_bytes"})
+    reserve = encoding.encoding_delta_share * delta if encodings.open_columns(schema) else 0.0
+    made = make_synthesizer(synthesizer, rest)
+    return Request(
+        schema=schema,
+        epsilon=float(epsilon),
+        delta=float(delta),
+        unit=privacy_unit,
+        name=synthesizer,
+        settings={**dataclasses.asdict(encoding), **dataclasses.asdict(made)},  # type: ignore[call-overload]
+        synthesizer=made,
+        encoding=encoding,
+        budget=budget_from(epsilon, delta, reserve),
+        memory_limit_bytes=own.get("memory_limit_bytes"),
+    )
+
+
+def plan_request(request: Request) -> Plan:
+    """Cost, noise, cells, memory and time of a request; raises PlanTooLargeError beyond the memory limit."""
+    domain = largest_domain(request.schema)
+    resources = request.synthesizer.resources(domain)
+    require_memory(resources, request.memory_limit_bytes)
+    found = encodings.planned_steps(request.schema, request.encoding_budget, request.encoding, request.unit)
+    measured = request.synthesizer.steps(domain, request.synthesizer_budget, request.unit)
+    return Plan(
+        synthesizer=request.name,
+        settings=request.settings,
+        epsilon=request.epsilon,
+        delta=request.delta,
+        guarantee=Guarantee.of(request.budget),
+        unit=request.unit,
+        budget=request.budget,
+        steps=(*found, *measured),
+        resources=resources,
+    )
+
+
+def plan(schema: Schema, *, epsilon: float, delta: float, **options: Any) -> Plan:
+    """What a release would promise, what each step would cost, and what the run would need.
+
+    Takes the same options as `synthesize` and no data. Raises SettingError, SchemaError, PlanTooLargeError.
+    """
+    return plan_request(settle(schema, epsilon=epsilon, delta=delta, **options))
+
+
+def run_request(request: Request, door: Door, progress: Progress = no_progress) -> Fitted:
+    """Everything that touches private data, through the door alone: find the codes, then fit."""
+    progress("codes", 0.0)
+    columns = len(largest_domain(request.schema))
+    pair_mu = request.synthesizer_budget.mu / max(columns - 1, 1) ** 0.5
+    codec = find_codec(door, request.schema, request.encoding_budget, request.encoding, pair_mu)
+    return request.synthesizer.fit(door, codec, request.synthesizer_budget, progress)
+
+
+def synthesize(
+    data: Data,
+    schema: Schema,
+    *,
+    epsilon: float,
+    delta: float,
+    synthesizer: str = "mst",
+    relation: str | Relation = Relation.ADD_REMOVE,
+    unit: str | None = None,
+    max_rows_per_unit: int | None = None,
+    rows: int | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> Release:
+    """Make a differentially private synthetic release of a private table.
+
+    data: pandas DataFrame, pyarrow Table, mapping of columns, or the path of a CSV (.gz) or Parquet file.
+    schema: what is public about its columns. epsilon, delta: the promise for the whole release.
+    synthesizer: a name from `synthesizers()`; settings: its options. relation: "add-remove" or
+    "replace-one". unit, max_rows_per_unit: the column that says whose row it is, and how many rows of one
+    unit are kept (chosen at random); without a unit each row is protected by itself. rows: how many
+    synthetic rows, by default the noisy number of private rows. seed: of the synthetic rows alone, never
+    of the noise. progress: called with a stage and the fraction done.
+
+    Raises SettingError, SchemaError, DataError, PlanTooLargeError; no message holds a cell value.
+
+    Privacy: the release is delta0-approximately mu-GDP, which implies (epsilon, delta)-DP, for the unit
+    and relation given. Proof: docs/explanation/privacy-currency.md.
+    """
+    for name, number in (("rows", rows), ("seed", seed)):
+        if number is not None and (isinstance(number, bool) or not number >= 0):
+            raise SettingError(f"{name} ({number}) must not be negative; try 0 or more")
+    request = settle(
+        schema,
+        epsilon=epsilon,
+        delta=delta,
+        synthesizer=synthesizer,
+        relation=relation,
+        unit=unit,
+        max_rows_per_unit=max_rows_per_unit,
+        settings=settings,
+    )
+    return release(data, request, OsEntropy(), rows=rows, seed=seed, progress=progress or no_progress)
+
+
+def release(
+    data: Data,
+    request: Request,
+    source: EntropySource,
+    *,
+    rows: int | None = None,
+    seed: int | None = None,
+    progress: Progress = no_progress,
+) -> Release:
+    """The release of a settled request; `source` is the operating system's entropy except in tests."""
+    plan_request(request)  # refuses what is too large before any row is read
+    progress("reading the table", 0.0)
+    table = ingest(data, request.schema, request.unit, source)
+    session = Session(
+        MemoryCounter(table), request.unit, request.budget, source, on_run=lambda step: progress(step, 0.0)
+    )
+    try:
+        fitted = run_request(request, session, progress)
+    finally:
+        session.close()
+        table.close()
+    return _released(request, session, fitted, source.private, rows, seed)
+
+
+def _released(
+    request: Request, session: Session, fitted: Fitted, private: bool, rows: int | None, seed: int | None
+) -> Release:
+    rows = max(round(fitted.model.total), 0) if rows is None else rows
+    seed = secrets.randbits(32) if seed is None else seed
+    certificate = Certificate(
+        synthesizer=request.name,
+        settings=request.settings,
+        promise=Promise.of(Guarantee.of(request.budget), epsilon=request.epsilon, delta=request.delta),
+        unit=UnitWords.of(request.unit),
+        mechanisms=tuple(
+            MechanismRecord.of(record.label, record.parameters, record.cost, request.budget)
+            for record in session.records
+        ),
+        spending=Spending.of(granted=request.budget, spent=session.spent),
+        noise=Noise.of(private),
+        public_metadata=public_items(request.schema),
+        rows=rows,
+        estimated_total=float(fitted.model.total),
+        seed=seed,
+        created=utc_now(),
+        software=Software.here(),
+    )
+    return Release(request.schema, fitted.codec, fitted.model, fitted.measurements, certificate, rows, seed)
+
+
+def _unit(relation: str | Relation, column: str | None, max_rows: int | None) -> PrivacyUnit:
+    try:
+        kind = Relation(relation)
+    except ValueError:
+        names = [one.value for one in Relation]
+        raise SettingError(f"relation ({relation!r}) must be one of {names}") from None
+    if column is None:
+        if max_rows not in (None, 1):
+            raise SettingError(f"max_rows_per_unit ({max_rows}) must come with a unit; try unit='patient_id'")
+        return PrivacyUnit(kind)
+    if max_rows is None:
+        raise SettingError(
+            f"max_rows_per_unit must be given with the unit {column!r}: how many rows of one of them are kept at most"
+        )
+    return PrivacyUnit(kind, column, max_rows)
+
+
+def _engine_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings of the engine as numbers, and those that are left for the synthesizer."""
+    names = {field.name: float for field in dataclasses.fields(Encoding)} | {"memory_limit_bytes": int}
+    own = {}
+    for name, kind in names.items():
+        if name in settings:
+            value = settings.pop(name)
+            try:
+                own[name] = kind(float(value))
+            except (TypeError, ValueError, OverflowError):
+                raise SettingError(f"{name} ({value!r}) must be a number") from None
+    return own, settings

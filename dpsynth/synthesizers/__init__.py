@@ -1,0 +1,1 @@
+"""Synthesizers: each spends a budget at the door and returns a model; none can see a row."""

@@ -1,0 +1,79 @@
+"""One-way marginals: the first measurement of every synthesizer, and what follows from it for free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from dpsynth.codec.codec import Codec
+from dpsynth.domain import Clique
+from dpsynth.marginal import FloatArray, NoisyMarginal
+from dpsynth.mechanisms.marginals import Marginals
+from dpsynth.models.random_field import RandomField
+from dpsynth.privacy.cost import Cost
+from dpsynth.session import Door
+from dpsynth.synthesizers.synthesizer import allocate_stddevs
+
+
+def measure_one_ways(door: Door, codec: Codec, budget: Cost) -> tuple[NoisyMarginal, ...]:
+    """Noisy counts of every column, in domain order."""
+    cliques: tuple[Clique, ...] = tuple((column,) for column in codec.domain)
+    stddevs = allocate_stddevs(codec.domain, cliques, budget, door.unit)
+    return door.run(Marginals(codec, cliques, stddevs), "one-way marginals")
+
+
+def estimate_total(measurements: Sequence[NoisyMarginal]) -> float:
+    """Number of rows from the sums of noisy marginals, weighted by inverse variance; at least 1.
+
+    The sum of a marginal of c cells estimates the rows with variance c * stddev^2. Post-processing.
+    """
+    weights = np.array([1.0 / (one.values.size * one.stddev**2) for one in measurements])
+    sums = np.array([one.values.sum() for one in measurements])
+    return max(float(weights @ sums / weights.sum()), 1.0)
+
+
+def project_to_simplex(values: FloatArray, total: float) -> FloatArray:
+    """Nearest point (L2) with non-negative entries that sum to `total`: shift by a constant, cut at 0.
+
+    Source: Held, Wolfe, Crowder 1974; Duchi et al., ICML 2008, figure 1.
+    """
+    descending = np.sort(values.ravel())[::-1]
+    excess = (np.cumsum(descending) - total) / np.arange(1, descending.size + 1)
+    shift = excess[np.nonzero(descending > excess)[0][-1]]
+    projected: FloatArray = np.maximum(values - shift, 0.0)
+    return projected
+
+
+def independent_model(codec: Codec, one_ways: Sequence[NoisyMarginal], total: float) -> RandomField:
+    """The model in which all columns are independent, from projected one-way marginals."""
+    tables = {one.clique[0]: project_to_simplex(one.values, total) for one in one_ways}
+    return RandomField.independent(codec.domain, tables, total)
+
+
+def merge_rare(
+    codec: Codec, one_ways: Sequence[NoisyMarginal], stddevs_above_zero: float
+) -> tuple[Codec, tuple[NoisyMarginal, ...]]:
+    """Merge the codes of each column whose noisy count is below a multiple of its noise into one code.
+
+    Rare codes carry more noise than signal in every marginal; merged, they cost one cell. Decoding draws
+    the inner code in proportion to its noisy count (cut at 0). Post-processing of the noisy one-ways.
+    Returns the codec of the merged codes and the one-ways on it.
+
+    Source: McKenna, Miklau, Sheldon, "Winning the NIST Contest", JPC 2021, section 4.1 (compression).
+    """
+    groups: dict[str, npt.NDArray[np.int64]] = {}
+    weights: dict[str, FloatArray] = {}
+    merged: list[NoisyMarginal] = []
+    for one in one_ways:
+        column = one.clique[0]
+        rare = one.values < stddevs_above_zero * one.stddev
+        if rare.sum() < 2 or rare.all():
+            merged.append(one)
+            continue
+        groups[column] = np.where(rare, int((~rare).sum()), np.cumsum(~rare) - 1)
+        weights[column] = np.maximum(one.values, 0.0)
+        summed = np.bincount(groups[column], weights=one.values).astype(np.float64)
+        merged.append(NoisyMarginal(one.clique, summed, one.stddev))
+    return codec.merged(groups, weights), tuple(merged)

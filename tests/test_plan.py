@@ -1,0 +1,96 @@
+"""Plans: from public facts alone, within the budget, and refused when too large before data is read."""
+
+from __future__ import annotations
+
+import pytest
+
+import dpsynth
+from dpsynth.errors import PlanTooLargeError, SettingError
+from dpsynth.privacy.cost import ZERO
+from dpsynth.selftest import SETTINGS, mixed_schema
+
+WIDE = dpsynth.Schema([dpsynth.Categorical(name, values=range(300_000)) for name in "ab"])
+
+
+@pytest.mark.parametrize("name", sorted(dpsynth.synthesizers()))
+@pytest.mark.parametrize("relation", ["add-remove", "replace-one"])
+def test_steps_add_up_to_at_most_the_budget(name, relation):
+    plan = dpsynth.plan(
+        mixed_schema(), epsilon=1.0, delta=1e-6, synthesizer=name, relation=relation, settings=SETTINGS.get(name)
+    )
+    total = sum((step.cost for step in plan.steps), ZERO)
+    assert total.fits(plan.budget)
+    assert float(total.mu_squared / plan.budget.mu_squared) == pytest.approx(1, abs=1e-9)
+    assert plan.guarantee.delta(1.0) <= 1e-6
+    assert plan.predicted_cells > 0
+    assert plan.predicted_bytes > 0
+    assert plan.predicted_seconds > 0
+
+
+def test_json_has_the_same_words_as_python():
+    plan = dpsynth.plan(mixed_schema(), epsilon=1.0, delta=1e-6)
+    document = plan.to_json()
+    for name in ("synthesizer", "epsilon", "delta", "predicted_cells", "predicted_bytes"):
+        assert document[name] == getattr(plan, name)
+    assert [step["label"] for step in document["steps"]] == [step.label for step in plan.steps]
+    assert sum(step["share"] for step in document["steps"]) == pytest.approx(1)
+    assert document["unit"]["description"] == plan.unit.describe()
+
+
+def test_a_plan_too_large_for_memory_is_refused_before_data_is_read(tmp_path):
+    with pytest.raises(PlanTooLargeError, match="predicted memory"):
+        dpsynth.plan(WIDE, epsilon=1.0, delta=1e-6)
+    with pytest.raises(PlanTooLargeError):  # the file does not exist: it was not even looked for
+        dpsynth.synthesize(tmp_path / "absent.csv", WIDE, epsilon=1.0, delta=1e-6)
+    small = dpsynth.Schema([dpsynth.Categorical(name, values=range(30)) for name in "ab"])
+    with pytest.raises(PlanTooLargeError, match="memory_limit_bytes"):
+        dpsynth.plan(small, epsilon=1.0, delta=1e-6, settings={"memory_limit_bytes": 1000})
+
+
+@pytest.mark.parametrize("epsilon", [0, -1.0, float("nan"), float("inf"), True])
+def test_bad_epsilon(epsilon):
+    with pytest.raises(SettingError, match="epsilon"):
+        dpsynth.plan(mixed_schema(), epsilon=epsilon, delta=1e-6)
+
+
+@pytest.mark.parametrize("delta", [0, -1e-9, 1.0, 2.0, float("nan"), True])
+def test_bad_delta(delta):
+    with pytest.raises(SettingError, match="delta"):
+        dpsynth.plan(mixed_schema(), epsilon=1.0, delta=delta)
+
+
+def test_delta_of_one_in_public_rows_is_refused():
+    schema = dpsynth.Schema([dpsynth.Boolean("smoker")], public_rows=1000)
+    with pytest.raises(SettingError, match="public_rows"):
+        dpsynth.plan(schema, epsilon=1.0, delta=1e-3)
+    assert dpsynth.plan(schema, epsilon=1.0, delta=1e-4).delta == 1e-4
+
+
+def test_an_unreviewed_schema_is_refused():
+    schema = dpsynth.Schema([dpsynth.Numeric("age", lower=0, upper=97, source={"upper": "unreviewed"})])
+    with pytest.raises(dpsynth.errors.SchemaError, match="age"):
+        dpsynth.plan(schema, epsilon=1.0, delta=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"synthesizer": "mts"}, "did you mean 'mst'"),
+        ({"settings": {"one_way_shar": 0.1}}, "did you mean 'one_way_share'"),
+        ({"settings": {"one_way_share": "much"}}, "must be a number"),
+        ({"settings": {"one_way_share": 1.5}}, "between 0 and 1"),
+        ({"settings": {"one_way_share": 0.9, "select_share": 0.2}}, "below 1"),
+        ({"settings": {"encoding_share": 0}}, "encoding_share"),
+        ({"settings": {"noise_penalty": float("nan")}}, "noise_penalty"),
+        ({"relation": "swap"}, "add-remove"),
+        ({"unit": "nobody", "max_rows_per_unit": 2}, "Identifier"),
+        ({"unit": "person"}, "max_rows_per_unit"),
+        ({"max_rows_per_unit": 3}, "unit"),
+        ({"unit": "person", "max_rows_per_unit": 0}, "max_rows"),
+        ({"synthesizer": "direct"}, "at least one clique"),
+        ({"synthesizer": "direct", "settings": {"marginals": "colour,nothing"}}, "nothing"),
+    ],
+)
+def test_bad_options_say_what_to_do(options, words):
+    with pytest.raises(SettingError, match=words):
+        dpsynth.plan(mixed_schema(), epsilon=1.0, delta=1e-6, **options)
