@@ -1,0 +1,48 @@
+"""Options that several commands share: their names, types and help, written once."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class RelationName(str, Enum):
+    """Neighbouring relations by the names that users type."""
+
+    add_remove = "add-remove"
+    replace_one = "replace-one"
+
+
+SchemaFile = Annotated[Path, typer.Option("--schema", help="Schema file (YAML): what is public about each column.")]
+Epsilon = Annotated[float, typer.Option(help="Privacy loss epsilon, above 0. 1 is strong, 10 is weak.")]
+Delta = Annotated[float, typer.Option(help="Privacy loss delta: far below 1 over the number of people.")]
+SynthesizerName = Annotated[str, typer.Option("--synthesizer", help="See `dpsynth synthesizers`.")]
+UnitColumn = Annotated[
+    str | None,
+    typer.Option("--unit", metavar="COLUMN", help="Column that says whose row it is; protects all its rows."),
+]
+MaxRows = Annotated[
+    int | None, typer.Option("--max-rows-per-unit", metavar="K", help="Keep at most K rows of one unit.")
+]
+RelationOption = Annotated[RelationName, typer.Option("--relation", help="What neighbouring tables are.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the synthesizer; repeatable.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text; errors too.")]
+ShowProgress = Annotated[bool, typer.Option("--progress", help="Show progress even when stderr is no terminal.")]
+
+
+def parsed_settings(pairs: list[str] | None) -> dict[str, Any]:
+    """`KEY=VALUE` texts as a dict of texts. Raises typer.BadParameter on a text without `=` or a key twice."""
+    settings: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise typer.BadParameter("must look like KEY=VALUE", param_hint="--set")
+        if key.strip() in settings:
+            raise typer.BadParameter(f"gives {key.strip()!r} twice", param_hint="--set")
+        settings[key.strip()] = value.strip()
+    return settings

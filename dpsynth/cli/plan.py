@@ -1,0 +1,87 @@
+"""`dpsynth plan`: what a run would promise, measure, cost and need, before any data is touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from dpsynth.cli.options import (
+    Delta,
+    Epsilon,
+    Json,
+    MaxRows,
+    RelationName,
+    RelationOption,
+    SchemaFile,
+    Settings,
+    SynthesizerName,
+    UnitColumn,
+    parsed_settings,
+)
+from dpsynth.cli.output import in_bytes, print_json, print_table
+from dpsynth.cli.refusals import refusals
+
+
+def plan(
+    schema: SchemaFile,
+    epsilon: Epsilon,
+    delta: Delta,
+    synthesizer: SynthesizerName = "mst",
+    unit: UnitColumn = None,
+    max_rows_per_unit: MaxRows = None,
+    relation: RelationOption = RelationName.add_remove,
+    settings: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a run would measure and promise. Reads the schema only: it costs no privacy."""
+    chosen = parsed_settings(settings)
+    with refusals(as_json):
+        import dpsynth
+
+        planned = dpsynth.plan(
+            dpsynth.Schema.load(schema),
+            epsilon=epsilon,
+            delta=delta,
+            synthesizer=synthesizer,
+            relation=relation.value,
+            unit=unit,
+            max_rows_per_unit=max_rows_per_unit,
+            settings=chosen,
+        ).to_json()
+        if as_json:
+            print_json(planned)
+        else:
+            _print_plan(planned)
+
+
+def _print_plan(planned: dict[str, Any]) -> None:
+    from dpsynth.release.plain_words import in_percent
+
+    rows = [
+        (step["label"], step["kind"], _noise(step["stddev"]), f"{step['cells']:,}", f"{100 * step['share']:.3g}%")
+        for step in planned["steps"]
+    ]
+    typer.echo(f"synthesizer: {planned['synthesizer']}")
+    print_table(("step", "mechanism", "noise (rows)", "cells", "budget"), rows)
+    typer.echo(
+        f"needs:    {planned['predicted_cells']:,} cells, {in_bytes(planned['predicted_bytes'])} beside the table,"
+        f" about {planned['predicted_seconds']:.3g} s and the time to read the table"
+    )
+    typer.echo(
+        f"promise:  epsilon {planned['epsilon']:g} and delta {planned['delta']:g}, {planned['unit']['relation']}:"
+        f" {planned['unit']['description']}"
+    )
+    for odds in planned["guarantee"]["attack_odds"]:
+        alarms, finds = odds["false_positive_rate"], odds["largest_true_positive_rate"]
+        typer.echo(
+            f"  an attacker allowed {in_percent(alarms)} false alarms finds at most {in_percent(finds, up=True)}"
+        )
+
+
+def _noise(stddev: list[float] | None) -> str:
+    """Smallest and largest standard deviation of a step, in rows."""
+    if not stddev:
+        return "-"
+    low, high = min(stddev), max(stddev)
+    return f"{low:.4g}" if f"{low:.4g}" == f"{high:.4g}" else f"{low:.4g} to {high:.4g}"

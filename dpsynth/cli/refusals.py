@@ -1,0 +1,60 @@
+"""How a command ends when it cannot do its work: one message, one exit code, never a private value.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage (by the parser), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from dpsynth.errors import DPSynthError
+
+REFUSED = 1
+INTERRUPTED = 130
+DEBUG = "DPSYNTH_DEBUG"
+
+
+@contextmanager
+def refusals(as_json: bool) -> Iterator[None]:
+    """Turn every exception of a command into a message on stderr and an exit code.
+
+    An error raised on purpose is printed as it is: it names columns and settings only. Of any other
+    error just the type is printed, because its text may quote a cell of the private table; so do
+    warnings of other libraries, which are silenced. With DPSYNTH_DEBUG=1 both are let through.
+    """
+    debug = os.environ.get(DEBUG) == "1"
+    try:
+        with warnings.catch_warnings():
+            if not debug:
+                warnings.simplefilter("ignore")
+            yield
+    except DPSynthError as error:
+        _print_error(error.code, str(error), as_json)
+        raise typer.Exit(REFUSED) from None
+    except KeyboardInterrupt:
+        _print_error("interrupted", "interrupted; nothing half-written was left", as_json)
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        if debug or isinstance(error, (typer.BadParameter, typer.Exit, typer.Abort, BrokenPipeError)):
+            raise
+        _print_error(
+            "unexpected",
+            f"unexpected {type(error).__name__}; its text is held back because it may quote private data;"
+            f" try again with {DEBUG}=1 where only the data's steward sees the screen: the traceback may hold values",
+            as_json,
+        )
+        raise typer.Exit(REFUSED) from None
+
+
+def _print_error(code: str, message: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": code, "message": message}), file=sys.stderr)
+    else:
+        typer.secho(f"error: {message}", fg=typer.colors.RED, err=True)

@@ -1,0 +1,81 @@
+"""`dpsynth schema`: draft a schema from a table, and check a table against one. Both look at private data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dpsynth.cli.options import Json, SchemaFile
+from dpsynth.cli.output import print_json
+from dpsynth.cli.refusals import REFUSED, refusals
+
+if TYPE_CHECKING:
+    from dpsynth.schema.schema import Schema
+
+app = typer.Typer(
+    no_args_is_help=True, help="Draft or check a schema. Both look at the private table: for its steward's eyes only."
+)
+
+
+@app.command()
+def draft(
+    data: Annotated[Path, typer.Argument(help="Private table: CSV or Parquet file.")],
+    out: Annotated[Path | None, typer.Option(help="New file for the draft; by default it is printed.")] = None,
+) -> None:
+    """Write a first schema for a table, every item marked as unreviewed.
+
+    The draft is read from the private table, so it is private itself. Replace each item by one that
+    you know from a public source, say which, and only then make a release with it.
+    """
+    with refusals(as_json=False):
+        import dpsynth
+        from dpsynth.errors import SettingError
+
+        if out is not None and out.exists():
+            raise SettingError(f"out ({out}) must not exist; got a file there; try another name")
+        drafted = dpsynth.draft(data)
+        if out is None:
+            typer.echo(_yaml(drafted), nl=False)
+        else:
+            drafted.save(out)
+            typer.echo(f"draft: {out}")
+        typer.secho(
+            f"The draft holds values of the private table; {len(drafted.unreviewed())} items wait for your review.",
+            fg=typer.colors.YELLOW,
+            err=True,
+        )
+
+
+@app.command()
+def check(
+    data: Annotated[Path, typer.Argument(help="Private table: CSV or Parquet file.")],
+    schema: SchemaFile,
+    as_json: Json = False,
+) -> None:
+    """Say where a table breaks its schema, by column and rule, never by value.
+
+    Exit code 0 when it fits, 1 when it does not. The answer itself depends on private data.
+    """
+    with refusals(as_json):
+        import dpsynth
+
+        problems = dpsynth.check(data, dpsynth.Schema.load(schema))
+        if as_json:
+            listed = [{"column": each.column, "rule": each.rule, "message": each.message} for each in problems]
+            print_json({"fits": not problems, "problems": listed})
+        else:
+            for problem in problems:
+                typer.echo(f"- {problem}")
+            typer.echo("the table does not fit its schema" if problems else "the table fits its schema")
+        if problems:
+            raise typer.Exit(REFUSED)
+
+
+def _yaml(drafted: Schema) -> str:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "schema.yaml"
+        drafted.save(path)
+        return path.read_text("utf-8")

@@ -1,0 +1,97 @@
+"""`dpsynth synthesize`: a private table in, a release directory out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dpsynth.cli.options import (
+    Delta,
+    Epsilon,
+    Json,
+    MaxRows,
+    RelationName,
+    RelationOption,
+    SchemaFile,
+    Settings,
+    ShowProgress,
+    SynthesizerName,
+    UnitColumn,
+    parsed_settings,
+)
+from dpsynth.cli.output import print_json
+from dpsynth.cli.progress import progress_bar
+from dpsynth.cli.refusals import refusals
+
+if TYPE_CHECKING:
+    from dpsynth.release.release import Release
+
+
+def synthesize(
+    data: Annotated[Path, typer.Argument(help="Private table: CSV or Parquet file.")],
+    schema: SchemaFile,
+    epsilon: Epsilon,
+    delta: Delta,
+    out: Annotated[Path, typer.Option(help="New directory for the release.")],
+    synthesizer: SynthesizerName = "mst",
+    rows: Annotated[int | None, typer.Option(min=0, help="Synthetic rows; by default the noisy estimate.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Which rows the model draws. It never reaches the noise.")
+    ] = None,
+    unit: UnitColumn = None,
+    max_rows_per_unit: MaxRows = None,
+    relation: RelationOption = RelationName.add_remove,
+    settings: Settings = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier release in --out.")] = False,
+    quote_formulas: Annotated[
+        bool, typer.Option("--quote-formulas", help="In the CSV, keep spreadsheets from running text as formulas.")
+    ] = False,
+    progress: ShowProgress = False,
+    as_json: Json = False,
+) -> None:
+    """Make a synthetic table with a privacy promise, and write it as a release directory.
+
+    Each run on the same people spends privacy anew: the promises of all runs add up.
+    """
+    chosen = parsed_settings(settings)
+    with refusals(as_json):
+        import dpsynth
+        from dpsynth.release.bundle import require_free
+
+        require_free(out, overwrite=overwrite)  # before any budget is spent
+        with progress_bar(progress) as show:
+            release = dpsynth.synthesize(
+                data,
+                dpsynth.Schema.load(schema),
+                epsilon=epsilon,
+                delta=delta,
+                synthesizer=synthesizer,
+                relation=relation.value,
+                unit=unit,
+                max_rows_per_unit=max_rows_per_unit,
+                rows=rows,
+                seed=seed,
+                settings=chosen,
+                progress=show,
+            )
+            release.save(out, overwrite=overwrite, quote_formulas=quote_formulas)
+        print_release(release, out, as_json)
+
+
+def print_release(release: Release, out: Path, as_json: bool) -> None:
+    """Where a release is and what it promises."""
+    from dpsynth.release.plain_words import promise_in_words
+
+    certificate = release.certificate
+    if as_json:
+        print_json({"release": str(out), "rows": release.rows, "certificate": certificate.to_json()})
+        return
+    if not certificate.noise.private:
+        typer.secho("NOT PRIVATE: made with a test-only source of noise", fg=typer.colors.RED)
+    typer.echo(f"release: {out}")
+    typer.echo(f"table:   {out / 'synthetic.csv'} and synthetic.parquet, {release.rows:,} rows")
+    typer.echo(f"promise: {out / 'certificate.txt'}")
+    for line in promise_in_words(certificate):
+        typer.echo(f"  {line}")

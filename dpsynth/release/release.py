@@ -1,0 +1,160 @@
+"""A release: the synthetic table, the model and noisy numbers behind it, and the certificate of its promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dpsynth.codec.codec import Codec
+from dpsynth.errors import DPSynthError, ReleaseError, SettingError
+from dpsynth.marginal import NoisyMarginal
+from dpsynth.models.random_field import RandomField
+from dpsynth.release import measurements as measurement_files
+from dpsynth.release.arrays import MAX_BYTES, from_npz, to_npz
+from dpsynth.release.bundle import Writer, write_directory
+from dpsynth.release.certificate import Certificate
+from dpsynth.release.directory import Directory
+from dpsynth.release.documents import to_document
+from dpsynth.release.plain_words import plain_words
+from dpsynth.release.tables import read_parquet, write_csv, write_parquet
+from dpsynth.schema.schema import Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MODEL_FORMAT = "dpsynth-model"
+MODEL_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Release:
+    """Everything that was released; none of it needs the private table any more.
+
+    schema: public. codec: how columns became codes. model: fitted to `measurements`, the noisy marginals.
+    rows: synthetic rows in the released table. seed: which rows the model drew for it; never the noise.
+
+    Privacy: every part is computed from noisy answers and public facts, so whatever is done with a
+    release costs nothing (post-processing).
+    """
+
+    schema: Schema
+    codec: Codec
+    model: RandomField
+    measurements: tuple[NoisyMarginal, ...]
+    certificate: Certificate
+    rows: int
+    seed: int
+    stored: Directory | None = None
+
+    def __repr__(self) -> str:
+        promise = self.certificate.promise
+        private = "" if self.certificate.noise.private else ", NOT PRIVATE"
+        return (
+            f"Release({self.rows} rows, {len(self.schema)} columns, synthesizer={self.certificate.synthesizer!r},"
+            f" epsilon={promise.epsilon:g}, delta={promise.delta:g}{private})"
+        )
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The released synthetic table: drawn with the release's seed, or read back when it was loaded."""
+        if self.stored is not None:
+            content = self.stored.read("synthetic.parquet", self.stored.size("synthetic.parquet"))
+            return read_parquet(content, rows=self.rows, columns=self.schema.names)
+        return self.sample(self.rows, seed=self.seed)
+
+    def sample(self, rows: int | None = None, *, seed: int | None = None) -> pd.DataFrame:
+        """Draw `rows` synthetic rows from the model (by default as many as were released).
+
+        seed: the same seed gives the same rows; None draws other rows each time.
+        Raises SettingError when rows or seed is negative.
+
+        Privacy: free. More rows tell nothing new about the private table, so they do not add precision.
+        """
+        wanted = self.rows if rows is None else rows
+        for name, value in (("rows", wanted), ("seed", 0 if seed is None else seed)):
+            if value < 0:
+                raise SettingError(f"{name} ({value}) must not be negative; try 0 or more")
+        rng = np.random.default_rng(seed)
+        return self.codec.decode(self.model.sample(wanted, rng, method="rounded"), wanted, rng)
+
+    def save(self, path: Path | str, *, overwrite: bool = False, quote_formulas: bool = False) -> Path:
+        """Write the release into a new directory, all or nothing; returns the directory.
+
+        overwrite: replace an earlier release, which stays whole until this one is complete.
+        quote_formulas: in the CSV file, keep spreadsheets from running text as formulas.
+        Raises ReleaseError when the directory is taken or cannot be written.
+        """
+        write_directory(Path(path), self._writers(quote_formulas), overwrite=overwrite)
+        return Path(path)
+
+    def _writers(self, quote_formulas: bool) -> dict[str, Writer]:
+        document, arrays = measurement_files.to_files(self.model.domain, self.measurements)
+        model = {
+            "format": MODEL_FORMAT,
+            "version": MODEL_VERSION,
+            "schema": self.schema.to_json(),
+            "model": self.model.to_json(),
+            "codec": self.codec.to_json(),
+        }
+        return {
+            "synthetic.csv": lambda file: write_csv(self.table, file, quote_formulas=quote_formulas),
+            "synthetic.parquet": lambda file: write_parquet(self.table, file),
+            "certificate.json": _bytes(to_document(self.certificate.to_json())),
+            "certificate.txt": _bytes(plain_words(self.certificate).encode()),
+            "schema.yaml": self.schema.save,
+            "measurements.npz": _bytes(to_npz(arrays)),
+            "measurements.json": _bytes(to_document(document)),
+            "model.npz": _bytes(to_npz(self.model.to_arrays())),
+            "model.json": _bytes(to_document(model)),
+        }
+
+
+def load(path: Path | str) -> Release:
+    """The release in a directory, after every file was compared with the manifest; no private data is needed.
+
+    Raises ReleaseError when a file is missing, changed, too large or not what it should be. Nothing in
+    the directory is run: no pickle, no code, fixed file names.
+    """
+    directory = Directory(path)
+    directory.check_all()
+    certificate = Certificate.from_json(directory.document("certificate.json"))
+    model_document = directory.document("model.json")
+    if (model_document.get("format"), model_document.get("version")) != (MODEL_FORMAT, MODEL_VERSION):
+        raise ReleaseError(f"model.json must say format {MODEL_FORMAT!r} and version {MODEL_VERSION}")
+    noisy = measurement_files.from_files(
+        directory.document("measurements.json"), directory.read("measurements.npz", MAX_BYTES)
+    )
+    schema, codec, model = _parse_parts(model_document, directory)
+    return Release(schema, codec, model, noisy, certificate, certificate.rows, certificate.seed, stored=directory)
+
+
+def load_certificate(path: Path | str) -> Certificate:
+    """The certificate of the release in a directory, after every file was compared with the manifest."""
+    directory = Directory(path)
+    directory.check_all()
+    return Certificate.from_json(directory.document("certificate.json"))
+
+
+def _parse_parts(document: Mapping[str, Any], directory: Directory) -> tuple[Schema, Codec, RandomField]:
+    arrays = from_npz(directory.read("model.npz", MAX_BYTES), file="model.npz")
+    try:
+        schema = Schema.from_json(document["schema"])
+        codec = Codec.from_json(document["codec"])
+        model = RandomField.from_arrays(document["model"], arrays)
+    except (DPSynthError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        raise ReleaseError(f"model.json and model.npz must hold a whole model; got {type(error).__name__}") from None
+    if codec.domain != model.domain or tuple(column.name for column in codec.columns) != schema.names:
+        raise ReleaseError("schema, codec and model must speak of the same columns; got different ones")
+    return schema, codec, model
+
+
+def _bytes(content: bytes) -> Writer:
+    def write(file: Path) -> None:
+        file.write_bytes(content)
+
+    return write

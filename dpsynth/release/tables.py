@@ -1,0 +1,85 @@
+"""The synthetic table to and from its two files, CSV for people and Parquet for programs."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpsynth.errors import ReleaseError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""First characters that make a spreadsheet run a text cell as a formula."""
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write the table with its types."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path, compression="zstd")
+
+
+def read_parquet(content: bytes, *, rows: int, columns: tuple[str, ...]) -> pd.DataFrame:
+    """The table in the bytes of a Parquet file. Raises ReleaseError unless it has these rows and columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(io.BytesIO(content))
+        found = tuple(file.schema_arrow.names)
+        if file.metadata.num_rows != rows or found != columns:
+            raise ReleaseError("synthetic.parquet must have the rows and columns of the release; got others")
+        frame: pd.DataFrame = file.read().to_pandas()
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        raise ReleaseError(f"synthetic.parquet must be a readable Parquet file; got {type(error).__name__}") from None
+    for column in frame.columns:
+        if frame[column].dtype == "datetime64[ms]":  # Parquet knows no seconds
+            frame[column] = frame[column].dt.as_unit("s")
+    return frame
+
+
+def write_csv(table: pd.DataFrame, path: Path, *, quote_formulas: bool = False) -> None:
+    """Write the table as UTF-8 CSV: text in quotes, a missing value as an empty field without quotes.
+
+    quote_formulas: put an apostrophe before text that a spreadsheet would run as a formula.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    columns = [_csv_column(column, quote_formulas) for column in arrow.columns]
+    names = [_quoted(name) if quote_formulas else name for name in arrow.column_names]
+    csv.write_csv(pa.table(columns, names=names), path)
+
+
+def _csv_column(column: pa.ChunkedArray, quote_formulas: bool) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_timestamp(column.type):
+        return _whole_seconds(column)
+    if quote_formulas and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1")
+    return column
+
+
+def _whole_seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Timestamps without a tail of zeros, where nothing is lost by it."""
+    import pyarrow as pa
+
+    try:
+        seconds: Any = column.cast(pa.timestamp("s"))
+    except pa.ArrowInvalid:
+        return column
+    return seconds
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}" if name.startswith(FORMULA_STARTS) else name

@@ -1,0 +1,93 @@
+"""The certificate in words: says the promise, whom it is for, the odds, and what it leaves out."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from dpsynth.privacy.calibration import Guarantee
+from dpsynth.privacy.unit import PrivacyUnit, Relation
+from dpsynth.release.plain_words import WIDTH, in_percent, odds_in_words, plain_words
+
+_spec = importlib.util.spec_from_file_location("certificates", Path(__file__).with_name("test_certificate.py"))
+assert _spec is not None
+assert _spec.loader is not None
+_certificates = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_certificates)
+make_certificate = _certificates.make_certificate
+
+
+def test_it_says_everything_that_matters() -> None:
+    certificate = make_certificate(unit=PrivacyUnit(column="patient_id", max_rows=3))
+    text = " ".join(plain_words(certificate).split())
+    for words in (
+        "epsilon 1 and delta 1e-09",
+        "all rows of one value of 'patient_id' (at most 3 rows)",
+        "one-ways: 25% of the budget",
+        "120 cells",
+        "noise of 8.5 to 9 rows",
+        "noise of 4.25 rows",
+        "exact discrete Gaussian on the integers",
+        "no seed reaches the noise",
+        "age: upper [codebook]",
+        "not recorded in a ledger",
+        *certificate.exclusions,
+        *certificate.known_limits,
+        *certificate.how_to_verify,
+    ):
+        assert words in text, words
+    assert "NOT PRIVATE" not in text
+
+
+def test_a_test_release_says_so_first() -> None:
+    assert plain_words(make_certificate(private=False)).startswith("NOT PRIVATE")
+
+
+def test_odds_are_those_of_the_guarantee_and_never_rounded_down() -> None:
+    certificate = make_certificate(epsilon=1.0, delta=1e-9)
+    bound = 100 * Guarantee(certificate.promise.mu).attack_odds((0.01,))[0][1]
+    said = float(odds_in_words(certificate).split("at most ")[1].split("%")[0])
+    assert bound <= said <= bound + 0.1
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [
+        (PrivacyUnit(), "whether one row is in the private table"),
+        (PrivacyUnit(Relation.REPLACE_ONE), "which of two versions of one row is in the private table"),
+        (PrivacyUnit(column="id", max_rows=2), "whether one person or other unit is in the private table"),
+    ],
+)
+def test_odds_speak_of_the_right_unit(unit: PrivacyUnit, words: str) -> None:
+    assert words in odds_in_words(make_certificate(unit=unit))
+
+
+def test_lines_are_short() -> None:
+    assert max(map(len, plain_words(make_certificate()).splitlines())) <= WIDTH
+
+
+def test_an_unusual_certificate_is_still_readable() -> None:
+    certificate = make_certificate()
+    bare = dataclasses.replace(
+        certificate,
+        settings={},
+        public_metadata=(),
+        promise=dataclasses.replace(certificate.promise, attack_odds=(), profile=()),
+    )
+    text = plain_words(bare)
+    assert "nothing" in text
+    assert "no attacker" in text
+
+
+def test_a_hostile_certificate_cannot_steer_the_terminal() -> None:
+    text = plain_words(make_certificate(synthesizer="mst\x1b[2J\x1b[1;1H\r\x9b", ledger="\x07"))
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+
+
+@pytest.mark.parametrize("share", [1e-9, 0.00099999, 0.001817, 0.0160015, 0.0999999, 0.135758, 0.99951, 1.0])
+def test_a_bound_is_rounded_up_by_little(share: float) -> None:
+    said = float(in_percent(share, up=True).rstrip("%")) / 100
+    assert share * (1 - 1e-12) <= said <= share * 1.011
