@@ -97,9 +97,9 @@ def main() -> None:
     rng = np.random.default_rng(0)
     cliques = [clique for clique in field.tree.cliques if len(clique) > 1]
     one_ways = [(column,) for column in domain.columns]
-    print(
-        f"\nsample: {rows} x {len(SIZES):<16}{'CPU s':>10}{'Mrows/s':>10}{'speed-up':>10}{'pair TVD':>10}{'1-way TVD':>10}"
-    )
+    heads = ("CPU s", "Mrows/s", "speed-up", "pair TVD", "1-way TVD")
+    label = f"sample: {rows} x {len(SIZES)}"
+    print(f"\n{label:<34}" + "".join(f"{head:>10}" for head in heads))
     slow = seconds(lambda: pandas_sample(field, rows), 1)
     drawn = pandas_sample(field, rows)
     table = [("pandas groupby", slow, {c: drawn[c].to_numpy() for c in domain.columns})]

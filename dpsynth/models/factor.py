@@ -7,8 +7,7 @@ a subset of another clique lines up with it by a reshape alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -51,50 +50,6 @@ def transposed(table: FloatArray, clique: Clique, order: Clique) -> FloatArray:
 def subsets(clique: Clique) -> list[Clique]:
     """All subsets of a clique, smallest first, the clique itself last."""
     return [subset for size in range(len(clique) + 1) for subset in combinations(clique, size)]
-
-
-@lru_cache(maxsize=4096)
-def _chain(clique: Clique) -> tuple[tuple[Clique, Clique, int], ...]:
-    """(subset, above, axis) for every proper subset, smallest first: `above` has one column more, at `axis`.
-
-    Every subset has one `above`, so that tables pass up or down the whole lattice along a tree.
-    """
-    out = []
-    for subset in subsets(clique)[:-1]:
-        extra = next(column for column in clique if column not in subset)
-        above = tuple(column for column in clique if column in subset or column == extra)
-        out.append((subset, above, above.index(extra)))
-    return tuple(out)
-
-
-def all_marginals(table: FloatArray, clique: Clique) -> dict[Clique, FloatArray]:
-    """The marginal of `table` on every proper subset of its columns."""
-    out = {clique: table}
-    for subset, above, axis in reversed(_chain(clique)):
-        out[subset] = np.add.reduce(out[above], axis=axis)
-    del out[clique]
-    return out
-
-
-def sum_aligned(domain: Domain, tables: Mapping[Clique, FloatArray], clique: Clique) -> FloatArray:
-    """Sum of tables over subsets of `clique`, each broadcast over the columns that it lacks."""
-    found: dict[Clique, FloatArray] = {}
-    own = tables
-    for subset, above, axis in _chain(clique):
-        part = found.pop(subset, None)
-        if subset in own:
-            part = own[subset] if part is None else part + own[subset]
-        if part is not None:
-            wide = np.expand_dims(part, axis)
-            if above in found:
-                found[above] += wide
-            else:
-                found[above] = np.repeat(wide, domain[above[axis]], axis)
-    if clique not in found:
-        return own[clique].copy() if clique in own else np.zeros(domain.shape(clique))
-    if clique in own:
-        found[clique] += own[clique]
-    return found[clique]
 
 
 def maximal(cliques: Sequence[Clique]) -> tuple[Clique, ...]:

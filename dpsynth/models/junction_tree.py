@@ -2,16 +2,18 @@
 
 Greedy elimination under several deterministic criteria, of which the cheapest result is kept, then a
 maximum-weight spanning tree of the maximal cliques (Koller & Friedman, Probabilistic Graphical
-Models, 2009, sections 9.4 and 10.4). Column sets are bit masks, so that a selection loop can price
-thousands of candidate models.
+Models, 2009, sections 9.4 and 10.4). The graphs are networkx graphs; the criteria are our own, since
+what a triangulation costs here is the number of cells, not of columns.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from dpsynth.domain import Clique, Domain
 from dpsynth.errors import SettingError
@@ -80,10 +82,8 @@ def junction_tree(domain: Domain, cliques: Iterable[Clique]) -> JunctionTree:
     The tree is the same for the same set of cliques, whatever their order.
     Raises SettingError when a clique names a column outside the domain.
     """
-    bags = _bags(domain, cliques)
-    named = [tuple(column for bit, column in enumerate(domain.columns) if bag >> bit & 1) for bag in bags]
-    order = sorted(range(len(bags)), key=lambda index: (-domain.cells(named[index]), named[index]))
-    return _spanning_tree(domain, [bags[index] for index in order], [named[index] for index in order])
+    bags = sorted(_bags(domain, cliques), key=lambda bag: (-domain.cells(bag), bag))
+    return _spanning_tree(domain, bags)
 
 
 def predicted_cells(domain: Domain, cliques: Iterable[Clique]) -> int:
@@ -92,91 +92,85 @@ def predicted_cells(domain: Domain, cliques: Iterable[Clique]) -> int:
     >>> predicted_cells(Domain.of({"a": 100, "b": 100, "c": 100}), [("a", "b"), ("b", "c"), ("a", "c")])
     1000000
     """
-    return sum(_cells(domain, bag) for bag in _bags(domain, cliques))
+    return sum(domain.cells(bag) for bag in _bags(domain, cliques))
 
 
-def _cells(domain: Domain, bag: int) -> int:
-    return math.prod(size for bit, size in enumerate(domain.sizes) if bag >> bit & 1)
+Graph = Any  # networkx.Graph, which ships no types
+Criterion = Callable[[Domain, Graph, str], float]
 
 
-def _bags(domain: Domain, cliques: Iterable[Clique]) -> list[int]:
-    """Maximal cliques of the cheapest triangulation found, as bit masks of columns."""
-    bit = {column: index for index, column in enumerate(domain.columns)}
-    neighbours = [0] * len(domain)
+def _bags(domain: Domain, cliques: Iterable[Clique]) -> list[Clique]:
+    """Maximal cliques of the cheapest triangulation found."""
+    import networkx as nx
+
+    graph = nx.Graph()
+    graph.add_nodes_from(domain.columns)
     for clique in cliques:
-        mask = sum(1 << bit[column] for column in domain.canonical(clique))
-        for column in clique:
-            neighbours[bit[column]] |= mask
-    neighbours = [mask & ~(1 << index) for index, mask in enumerate(neighbours)]
-    found = [_eliminate(domain, neighbours, criterion) for criterion in (_fill_weight, _bag_cells, _fill_edges)]
-    return min(found, key=lambda bags: sum(_cells(domain, bag) for bag in bags))
+        graph.add_edges_from(itertools.combinations(domain.canonical(clique), 2))
+    # Unconnected parts do not matter to each other, and most are small.
+    parts = [graph.subgraph(part) for part in nx.connected_components(graph)]
+    return [bag for part in parts for bag in _cheapest(domain, part)]
 
 
-Criterion = Callable[[Domain, list[int], int], float]
+def _cheapest(domain: Domain, graph: Graph) -> list[Clique]:
+    found = [_eliminate(domain, graph, criterion) for criterion in (_fill_weight, _bag_cells, _fill_edges)]
+    return min(found, key=lambda bags: sum(domain.cells(bag) for bag in bags))
 
 
-def _bits(mask: int) -> list[int]:
-    out = []
-    while mask:
-        low = mask & -mask
-        out.append(low.bit_length() - 1)
-        mask ^= low
-    return out
-
-
-def _bag_cells(domain: Domain, neighbours: list[int], vertex: int) -> float:
-    return sum(math.log(domain.sizes[other]) for other in _bits(neighbours[vertex] | 1 << vertex))
-
-
-def _missing(neighbours: list[int], vertex: int) -> list[tuple[int, int]]:
-    """Pairs of neighbours that eliminating `vertex` would join."""
-    around = neighbours[vertex]
-    return [(one, two) for one in _bits(around) for two in _bits(around & ~neighbours[one] & ~((2 << one) - 1))]
-
-
-def _fill_edges(domain: Domain, neighbours: list[int], vertex: int) -> float:
-    return float(len(_missing(neighbours, vertex)))
-
-
-def _fill_weight(domain: Domain, neighbours: list[int], vertex: int) -> float:
-    return float(sum(domain.sizes[one] * domain.sizes[two] for one, two in _missing(neighbours, vertex)))
-
-
-def _eliminate(domain: Domain, start: Sequence[int], criterion: Criterion) -> list[int]:
+def _eliminate(domain: Domain, graph: Graph, criterion: Criterion) -> list[Clique]:
     """Greedy elimination: take out the column with the least (criterion, bag cells, position) until none is left."""
-    neighbours = list(start)
-    left = list(range(len(neighbours)))
-    score = {vertex: (criterion(domain, neighbours, vertex), _bag_cells(domain, neighbours, vertex)) for vertex in left}
-    bags: list[int] = []
-    while left:
-        vertex = min(left, key=lambda candidate: (score[candidate], candidate))
-        left.remove(vertex)
-        around = neighbours[vertex]
-        bag = around | 1 << vertex
-        if not any(bag & ~other == 0 for other in bags):
-            bags.append(bag)
-        touched = 0
-        for other in _bits(around):
-            neighbours[other] = (neighbours[other] | around) & ~(1 << other) & ~(1 << vertex)
-            touched |= neighbours[other] | 1 << other
-        for other in _bits(touched):
-            score[other] = (criterion(domain, neighbours, other), _bag_cells(domain, neighbours, other))
-    return bags
+    import networkx as nx
+
+    graph = nx.Graph(graph)
+    position = {column: index for index, column in enumerate(domain.columns)}
+
+    def rank(column: str) -> tuple[float, float, int]:
+        return criterion(domain, graph, column), _bag_cells(domain, graph, column), position[column]
+
+    ranks = {column: rank(column) for column in graph}
+    bags: list[set[str]] = []
+    while graph:
+        column = min(ranks, key=ranks.__getitem__)
+        around = set(graph[column])
+        if not any(around | {column} <= other for other in bags):
+            bags.append(around | {column})
+        graph.add_edges_from(_missing(graph, column))
+        graph.remove_node(column)
+        del ranks[column]
+        for other in around.union(*(graph[other] for other in around)):
+            ranks[other] = rank(other)
+    return [domain.canonical(bag) for bag in bags]
 
 
-def _spanning_tree(domain: Domain, bags: Sequence[int], named: Sequence[Clique]) -> JunctionTree:
-    """Prim's maximum-weight spanning tree from the largest clique; the weight is the separator's number of columns."""
-    left = list(range(1, len(bags)))
-    placed = [0]
-    parents = [-1]
-    best = {index: (bin(bags[index] & bags[0]).count("1"), 0) for index in left}
-    while left:
-        index = max(left, key=lambda candidate: (best[candidate][0], -candidate))
-        left.remove(index)
-        parents.append(best[index][1])
-        placed.append(index)
-        for other in left:
-            weight = bin(bags[other] & bags[index]).count("1")
-            if weight > best[other][0]:
-                best[other] = (weight, len(placed) - 1)
-    return JunctionTree(domain, tuple(named[index] for index in placed), tuple(parents))
+def _bag_cells(domain: Domain, graph: Graph, column: str) -> float:
+    return math.log(domain[column]) + sum(math.log(domain[other]) for other in graph[column])
+
+
+def _missing(graph: Graph, column: str) -> list[tuple[str, str]]:
+    """Pairs of neighbours that eliminating `column` would join."""
+    return [(one, two) for one, two in itertools.combinations(graph[column], 2) if two not in graph[one]]
+
+
+def _fill_edges(domain: Domain, graph: Graph, column: str) -> float:
+    return float(len(_missing(graph, column)))
+
+
+def _fill_weight(domain: Domain, graph: Graph, column: str) -> float:
+    return float(sum(domain[one] * domain[two] for one, two in _missing(graph, column)))
+
+
+def _spanning_tree(domain: Domain, bags: Sequence[Clique]) -> JunctionTree:
+    """Maximum-weight spanning tree from the largest clique; the weight is the separator's number of columns."""
+    import networkx as nx
+
+    overlaps = nx.Graph()
+    overlaps.add_nodes_from(range(len(bags)))
+    overlaps.add_weighted_edges_from(
+        (one, two, len(set(bags[one]) & set(bags[two]))) for one, two in itertools.combinations(range(len(bags)), 2)
+    )
+    tree = nx.maximum_spanning_tree(overlaps)
+    order = list(nx.dfs_preorder_nodes(tree, 0))
+    place = {bag: index for index, bag in enumerate(order)}
+    above = nx.dfs_predecessors(tree, 0)
+    parents = (-1, *(place[above[bag]] for bag in order[1:]))
+    return JunctionTree(domain, tuple(bags[bag] for bag in order), parents)

@@ -19,7 +19,7 @@ import numpy as np
 from dpsynth.domain import Clique, Domain
 from dpsynth.errors import SettingError
 from dpsynth.marginal import Basis, FloatArray, NoisyMarginal, residual
-from dpsynth.models.factor import all_marginals, marginalise, maximal, subsets, sum_aligned, transposed
+from dpsynth.models.factor import aligned, marginalise, maximal, subsets, transposed
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +43,8 @@ class ResidualLoss:
         """L at the counts on the maximal measured cliques, one table for each."""
         error = self.constant
         for clique, table in zip(self.cliques, marginals, strict=True):
-            residuals = all_residuals(self.domain, table, clique)
             for r in self._own[clique]:
-                part = residuals[r] - self.target[r]
+                part = residual(marginalise(table, clique, r)) - self.target[r]
                 error += self.precision[r] / 2 * float(np.vdot(part, part))
         return error
 
@@ -80,15 +79,20 @@ class ResidualLoss:
         for r in found:
             holders = sum(r in parts for parts in self._parts.values())
             found[r] = found[r] * (1 / holders)
-        return [sum_aligned(self.domain, {r: found[r] for r in self._parts[clique]}, clique) for clique in self.cliques]
+        out = []
+        for clique in self.cliques:
+            table = np.zeros(self.domain.shape(clique))
+            for r in self._parts[clique]:
+                table += aligned(self.domain, found[r], r, clique)
+            out.append(table)
+        return out
 
     def _collect(self, potentials: Sequence[FloatArray]) -> dict[Clique, FloatArray]:
         """The residual of each measured column set in the sum of potentials on the cliques."""
         found: dict[Clique, FloatArray] = {}
         for clique, table in zip(self.cliques, potentials, strict=True):
-            residuals = all_residuals(self.domain, table, clique)
             for r in self._parts[clique]:
-                part = residuals[r] * (self.domain.cells(r) / table.size)
+                part = residual(marginalise(table, clique, r)) * (self.domain.cells(r) / table.size)
                 found[r] = found[r] + part if r in found else part
         return found
 
@@ -110,7 +114,8 @@ class ResidualLoss:
         """Each table without the residuals that nobody measured."""
         out = []
         for clique, table in zip(self.cliques, tables, strict=True):
-            out.append(self._expand(all_residuals(self.domain, table, clique), clique))
+            found = {r: residual(marginalise(table, clique, r)) for r in self._parts[clique]}
+            out.append(self._expand(found, clique))
         return out
 
     @cached_property
@@ -122,20 +127,10 @@ class ResidualLoss:
 
     def _expand(self, parts: Mapping[Clique, FloatArray], clique: Clique) -> FloatArray:
         """Table over `clique` that holds the residuals `parts` of its subsets, each spread evenly."""
-        cells = self.domain.cells(clique)
-        spread = {r: parts[r] * (self.domain.cells(r) / cells) for r in self._parts[clique]}
-        return sum_aligned(self.domain, spread, clique)
-
-
-def all_residuals(domain: Domain, table: FloatArray, clique: Clique) -> dict[Clique, FloatArray]:
-    """The residual of the marginal of `table` on every subset of its columns.
-
-    The largest is what is left of `table` when the smaller ones, spread evenly, are taken away.
-    """
-    out = {r: residual(marginal) for r, marginal in all_marginals(table, clique).items()}
-    spread = {r: part * (domain.cells(r) / table.size) for r, part in out.items()}
-    out[clique] = table - sum_aligned(domain, spread, clique)
-    return out
+        out = np.zeros(self.domain.shape(clique))
+        for r in self._parts[clique]:
+            out += aligned(self.domain, parts[r], r, clique) * (self.domain.cells(r) / out.size)
+        return out
 
 
 def residual_loss(domain: Domain, measurements: Sequence[NoisyMarginal], total: float) -> ResidualLoss:

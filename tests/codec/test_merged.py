@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -83,7 +85,7 @@ def test_rounding_of_the_weights_never_leads_out_of_a_group(rng: np.random.Gener
     weights[rng.random(first[-1]) < 0.3] = 0.0
     groups = np.arange(3000)
     drawn = draw_members(first, weights, groups, TopOfRange())  # type: ignore[arg-type]
-    inside = [weights[low:high] for low, high in zip(first[:-1], first[1:], strict=True)]
+    inside = [weights[low:high] for low, high in itertools.pairwise(first)]
     expected = [len(group) - 1 if not group.any() else int(np.flatnonzero(group)[-1]) for group in inside]
     assert (drawn - first[:-1]).tolist() == expected
 
