@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     from dpsynth.private.files import Data
 
 
+# Settings that every synthesizer shares, and how their text is read.
+ENGINE_SETTINGS: dict[str, type[float] | type[int]] = {
+    **{field.name: float for field in dataclasses.fields(Encoding)},
+    "memory_limit_bytes": int,
+}
+
+
 @dataclass(frozen=True)
 class Request:
     """What a steward asks for, checked and settled, before any data: all of it public."""
@@ -88,7 +95,7 @@ def settle(
     own, rest = _engine_settings(dict(settings or {}))
     encoding = Encoding(**{key: value for key, value in own.items() if key != "memory_limit_bytes"})
     reserve = encoding.encoding_delta_share * delta if encodings.open_columns(schema) else 0.0
-    made = make_synthesizer(synthesizer, rest)
+    made = make_synthesizer(synthesizer, rest, also=ENGINE_SETTINGS)
     return Request(
         schema=schema,
         epsilon=float(epsilon),
@@ -255,9 +262,8 @@ def _unit(relation: str | Relation, column: str | None, max_rows: int | None) ->
 
 def _engine_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Settings of the engine as numbers, and those that are left for the synthesizer."""
-    names = {field.name: float for field in dataclasses.fields(Encoding)} | {"memory_limit_bytes": int}
     own = {}
-    for name, kind in names.items():
+    for name, kind in ENGINE_SETTINGS.items():
         if name in settings:
             value = settings.pop(name)
             try:

@@ -69,6 +69,7 @@ def mixed_schema() -> Schema:
             OpenCategorical("city", nullable=True, max_values=20),
             Numeric("size", lower=0, upper=40, integer=True, atoms=(0,)),
             Boolean("member", nullable=True),
+            Numeric("pay", lower=-1_000, upper=1_000_000, nullable=True, decimals=2),
             Datetime("joined", lower="2020-01-01", upper="2020-03-31", bins=4),
         ]
     )
@@ -83,6 +84,7 @@ def draw_rows(rng: np.random.Generator, persons: range, rows_each: int) -> dict[
         "colour": [COLOURS[colour] for colour in colours],
         "city": [None if city > 11 else f"city {city}" for city in rng.geometric(0.3, rows)],
         "size": [int(size) for size in np.clip(rng.poisson(4 + 9 * colours), 0, 40)],
+        "pay": [None if draw < 0.2 else round(float(draw * 3e4), 2) for draw in rng.random(rows)],
         "member": [None if draw < 0.1 else bool(draw < 0.6) for draw in rng.random(rows)],
         "joined": [str(np.datetime64("2020-01-01") + int(day)) for day in rng.integers(0, 90, rows)],
     }

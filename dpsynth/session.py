@@ -8,6 +8,7 @@ under full adaptivity (Smith, Thakurta, "Fully Adaptive Composition for Gaussian
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -62,6 +63,7 @@ class Session:
         self._source = source
         self._on_run = on_run
         self._records: list[Record] = []
+        self._charging = threading.Lock()
 
     @property
     def unit(self) -> PrivacyUnit:
@@ -86,14 +88,15 @@ class Session:
         """
         if self._private is None:
             raise SessionClosedError(f"mechanism {label!r} must run before the session is closed")
-        cost = mechanism.cost(self._unit)
-        if not (self.spent + cost).fits(self._budget):
-            raise BudgetError(
-                f"cost of {label!r} (mu^2 {float(cost.mu_squared):.6g}, delta {float(cost.delta):.3g}) must fit what is"
-                f" left of the budget; got mu^2 {float(self._budget.mu_squared - self.spent.mu_squared):.6g} and delta"
-                f" {float(self._budget.delta - self.spent.delta):.3g} left; try a smaller share for this step"
-            )
-        self._records.append(Record(label, mechanism.describe(), cost))
+        record = Record(label, mechanism.describe(), mechanism.cost(self._unit))
+        with self._charging:
+            left = self._budget.minus(self.spent)
+            if not record.cost.fits(left):
+                raise BudgetError(
+                    f"cost of {label!r} ({record.cost}) must fit what is left of the budget; got {left} left;"
+                    " try a smaller share for this step"
+                )
+            self._records.append(record)
         if self._on_run is not None:
             self._on_run(label)
         return mechanism.randomise(mechanism.query(self._private), self._source)

@@ -8,17 +8,11 @@ import pytest
 
 import dpsynth
 from dpsynth.encoding import (
-    FEWEST_BINS,
-    FINE_CELLS,
-    MOST_BINS,
     Encoding,
-    bins_for,
     find_codec,
-    fine_grid,
     largest_domain,
     needs_budget,
     planned_steps,
-    smooth_shape,
 )
 from dpsynth.errors import SettingError
 from dpsynth.privacy.calibration import budget_from
@@ -58,7 +52,7 @@ def test_the_plan_lists_what_runs_at_the_same_cost(public_rows):
     schema = dpsynth.Schema(
         [*money().columns, dpsynth.OpenCategorical("city"), dpsynth.Boolean("a")], public_rows=public_rows
     )
-    _, door = found(schema, {"money": [5] * 50, "city": ["Oslo"] * 50, "a": [True] * 50})
+    _, door = found(schema, {"money": range(0, 99_999, 33), "city": ["Oslo"] * 3031, "a": [True] * 3031})
     planned = {step.label: step.cost for step in planned_steps(schema, BUDGET, Encoding(), PrivacyUnit())}
     ran = {record.label: record.cost for record in door.records}
     assert set(ran) == set(planned)
@@ -79,7 +73,7 @@ def test_spikes_keep_their_share(atoms):
     decoded = codec.decode({"money": codes}, len(codes), rng)["money"].to_numpy()
     for spike, share in ((0, 0.6), (99_999, 0.1)):
         assert (decoded == spike).mean() == pytest.approx(share, abs=0.02)
-    assert ((decoded > 30_000) & (decoded < 99_999)).mean() < 0.05
+    assert ((decoded > 30_000) & (decoded < 99_999)).mean() < 0.08
 
 
 def test_declared_bins_and_edges_bound_the_domain():
@@ -93,29 +87,6 @@ def test_known_values_of_an_open_column_are_always_there():
     schema = dpsynth.Schema([dpsynth.OpenCategorical("city", known=["Bergen"], max_values=3)])
     codec, _ = found(schema, {"city": ["Oslo"] * 900 + ["Moss"]})
     assert codec["city"].code_labels() == ("Bergen", "Oslo", "(other)")
-
-
-def test_fine_grid_is_public_and_bounded():
-    assert fine_grid(money().columns[0]) == tuple(range(100_001))
-    wide = dpsynth.Numeric("x", lower=0, upper=10**9, integer=True, atoms=(0, 777))
-    grid = fine_grid(wide)
-    assert len(grid) <= FINE_CELLS + 6
-    assert {0, 1, 777, 778, 10**9 + 1} <= set(grid)
-
-
-@pytest.mark.parametrize(("rows", "pair_mu"), [(1, 1e-9), (17_000, 0.04), (10**9, 1.0)])
-def test_bins_follow_the_noise(rows, pair_mu):
-    bins = bins_for(rows, pair_mu)
-    assert FEWEST_BINS <= bins <= MOST_BINS
-    assert bins & (bins - 1) == 0
-    assert bins_for(rows * 64, pair_mu) >= bins
-
-
-def test_shape_keeps_what_stands_out_and_joins_the_rest():
-    noisy = np.array([900.0, 3.0, -8.0, 5.0, 2.0, 700.0, -1.0, -2.0])
-    edges, counts = smooth_shape(tuple(range(9)), noisy, (0, 3, 8), stddev=10.0)
-    assert edges == (0, 1, 3, 5, 6, 8)
-    assert counts == (900.0, 0.0, 7.0, 700.0, 0.0)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0, float("nan")])

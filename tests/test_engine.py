@@ -47,6 +47,17 @@ def test_same_columns_and_declared_types_come_out(name, tmp_path):
     assert again.certificate == made.certificate
 
 
+@pytest.mark.parametrize("file", ["synthetic.csv", "synthetic.parquet"])
+def test_a_release_fits_the_schema_it_was_made_with(file, tmp_path):
+    table = mixed_table().assign(seen="31.12.2023 07:05")
+    date = dpsynth.Datetime(
+        "seen", lower="2000-01-01", upper="2030-01-01", resolution="minute", format="%d.%m.%Y %H:%M"
+    )
+    schema = dpsynth.Schema([*mixed_schema().columns, date])
+    dpsynth.synthesize(table, schema, **PROMISE).save(tmp_path / "out")
+    assert dpsynth.check(tmp_path / "out" / file, dpsynth.Schema.load(tmp_path / "out" / "schema.yaml")) == ()
+
+
 def test_every_kind_of_input_gives_the_same_answer(tmp_path):
     """A test seed fixes noise and rows, so that equal input must give equal output."""
     frame = mixed_table()
@@ -143,7 +154,7 @@ def test_degenerate_tables_make_valid_releases_without_warnings(table, name):
         release = dpsynth.synthesize(
             table, mixed_schema(), **PROMISE, synthesizer=name, rows=20, settings=SETTINGS.get(name)
         )
-    assert release.table.shape == (20, 6)
+    assert release.table.shape == (20, 7)
 
 
 def test_columns_with_a_single_value_work():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -96,3 +98,28 @@ def test_no_adaptive_driver_overspends(prices):
             assert Fraction(price) > left
             assert probe.asked == []
     assert door.spent.mu_squared == sum((record.cost.mu_squared for record in door.records), Fraction(0)) <= 1
+
+
+def test_threads_together_never_overspend():
+    """Eight threads race for a budget of one: describe() is slow, so that they meet at the charge."""
+
+    class Slow(Probe):
+        def describe(self):
+            time.sleep(0.01)
+            return {"kind": "probe"}
+
+    door, refused = session(1.0), []
+
+    def spend():
+        try:
+            door.run(Slow(Cost(Fraction(1))), "race")
+        except BudgetError:
+            refused.append(1)
+
+    threads = [threading.Thread(target=spend) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 7
+    assert len(door.records) == 1

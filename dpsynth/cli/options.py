@@ -29,7 +29,8 @@ MaxRows = Annotated[
 ]
 RelationOption = Annotated[RelationName, typer.Option("--relation", help="What neighbouring tables are.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the synthesizer; repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting of the synthesizer or the engine; repeatable."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text; errors too.")]
 ShowProgress = Annotated[bool, typer.Option("--progress", help="Show progress even when stderr is no terminal.")]

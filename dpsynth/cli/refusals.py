@@ -1,6 +1,6 @@
 """How a command ends when it cannot do its work: one message, one exit code, never a private value.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage (by the parser), 130 interrupted.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage (by the parser), 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpsynth.cli.options import Json, SchemaFile
+from dpsynth.cli.options import Json, SchemaFile, UnitColumn
 from dpsynth.cli.output import print_json
 from dpsynth.cli.refusals import REFUSED, refusals
 
@@ -53,6 +53,7 @@ def draft(
 def check(
     data: Annotated[Path, typer.Argument(help="Private table: CSV or Parquet file.")],
     schema: SchemaFile,
+    unit: UnitColumn = None,
     as_json: Json = False,
 ) -> None:
     """Say where a table breaks its schema, by column and rule, never by value.
@@ -62,7 +63,7 @@ def check(
     with refusals(as_json):
         import dpsynth
 
-        problems = dpsynth.check(data, dpsynth.Schema.load(schema))
+        problems = dpsynth.check(data, dpsynth.Schema.load(schema), unit)
         if as_json:
             listed = [{"column": each.column, "rule": each.rule, "message": each.message} for each in problems]
             print_json({"fits": not problems, "problems": listed})

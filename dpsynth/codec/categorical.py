@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ Ticks = NDArray[np.signedinteger[Any]]
 Codes = NDArray[np.unsignedinteger[Any]]
 
 MISSING = "missing"
+DIGITS_LIMIT = 4300  # the most digits to which Python writes out a whole number
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,27 @@ class OpenCodec:
 
 
 def spelled(label: object) -> str:
-    """How a label is written to a text file; 1, 1.0 and True are spelled alike, as Python counts them equal.
+    """The one spelling of a label: equal numbers are spelled alike, whatever type holds them; text is left alone.
 
-    >>> spelled(1.0), spelled("01"), spelled(2.5)
-    ('1', '01', '2.5')
+    Numbers have no exponent and no trailing zeros, and true and false are 1 and 0. Raises ValueError for a number
+    that needs more than 4300 digits.
+
+    >>> spelled(1.0), spelled(True), spelled("1.0"), spelled(Decimal("2.50")), spelled(1e-7)
+    ('1', '1', '1.0', '2.5', '0.0000001')
     """
-    if isinstance(label, float | np.floating | bool | np.bool_) and label == np.floor(label) and np.isfinite(label):
+    if isinstance(label, bool | np.bool_ | int | np.integer):
         return str(int(label))
-    return str(label)
+    if isinstance(label, np.floating) or (isinstance(label, Decimal) and label == float(label)):
+        label = float(label)
+    if isinstance(label, float) and np.isfinite(label):
+        # The shortest decimal that reads as this number; whole numbers have all their digits.
+        label = int(label) if label == int(label) else Decimal(repr(label))
+    if not isinstance(label, Decimal) or not label.is_finite():
+        return str(label)
+    if max(label.adjusted(), -int(label.as_tuple().exponent)) >= DIGITS_LIMIT:
+        raise ValueError("a number of too many digits")
+    text = format(label, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def labelled(name: str, labels: Sequence[Label], nullable: bool, codes: NDArray[Any]) -> pd.Series[Any]:

@@ -67,18 +67,20 @@ class SelectCliques:
 
     def randomise(self, exact: npt.NDArray[np.int64], source: EntropySource) -> tuple[Clique, ...]:
         """The picked cliques, in the order of picking; fewer than `picks` when candidates run out."""
-        left = list(range(len(self.candidates)))
-        component = {column: column for clique in self.candidates for column in clique}
+        place = {column: i for i, column in enumerate(dict.fromkeys(c for clique in self.candidates for c in clique))}
+        ends = np.array([[place[clique[0]], place[clique[-1]]] for clique in self.candidates]).reshape(-1, 2)
+        component = np.arange(len(place))
+        left = np.ones(len(self.candidates), dtype=bool)
         chosen: list[Clique] = []
-        while left and len(chosen) < self.picks:
-            clique = self.candidates[left[select(exact[left], self.rate, source)]]
-            chosen.append(clique)
+        while left.any() and len(chosen) < self.picks:
+            live = np.flatnonzero(left)
+            pick = live[select(exact[live], self.rate, source)]
+            chosen.append(self.candidates[pick])
+            left[pick] = False
             if self.acyclic:
-                kept, joined = component[clique[0]], component[clique[1]]
-                component = {column: kept if root == joined else root for column, root in component.items()}
-                left = [i for i in left if len({component[column] for column in self.candidates[i]}) == 2]
-            else:
-                left = [i for i in left if self.candidates[i] != clique]
+                kept, joined = component[ends[pick]]
+                component[component == joined] = kept
+                left &= component[ends[:, 0]] != component[ends[:, 1]]
         return tuple(chosen)
 
     def movement(self, exact: npt.NDArray[np.int64], neighbour: npt.NDArray[np.int64]) -> Cost:

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dpsynth.errors import DataError
+from dpsynth.private.cells import is_missing, is_moment, is_number, moment_of
+from dpsynth.schema.moments import without_finest_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
 
 SMALL_RANGE = 1 << 16
 UNREADABLE = object()
+
+# Kinds of objects, as pandas calls them, of which equal ones read alike, so that pandas may tell them apart.
+EQUAL_READ_ALIKE = ("string", "bytes", "integer", "boolean", "floating", "mixed-integer-float", "empty")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,9 +61,11 @@ def cells_of(column: Any) -> Cells:
 
     if isinstance(column, pa.Array | pa.ChunkedArray):
         return _from_arrow(pa.chunked_array([column]) if isinstance(column, pa.Array) else column)
-    if not isinstance(column, pd.Series):
-        column = pd.Series(column, dtype=getattr(column, "dtype", object))
-    return _from_series(column)
+    if isinstance(column, pd.Series):
+        return _from_series(column)
+    if isinstance(column, Set | Mapping):
+        raise DataError(f"a column of the data must be an array, a Series or a list; got {type(column).__name__}")
+    return _from_series(pd.Series(column, dtype=getattr(column, "dtype", object)))
 
 
 def distinct(cells: Cells) -> Distinct:
@@ -73,8 +83,9 @@ def distinct(cells: Cells) -> Distinct:
     else:
         import pandas as pd
 
-        codes, found = pd.factorize(values)
-        known = found.tolist() if found.dtype.kind != "M" else list(found.astype("datetime64[us]"))
+        moments = values.dtype.kind == "M"
+        codes, found = pd.factorize(values.view(np.int64) if moments else values)
+        known = list(found.view(values.dtype)) if moments else found.tolist()
     if cells.missing is not None:
         codes = np.where(cells.missing, -1, codes)
     return Distinct(known, codes)
@@ -83,36 +94,42 @@ def distinct(cells: Cells) -> Distinct:
 def _from_numpy(values: NDArray[Any]) -> Cells:
     if values.ndim != 1 or values.dtype.kind not in "biufMOUS" or values.dtype == np.dtype("M8"):
         return _unreadable(len(values) if values.ndim else 0)
-    if isinstance(values, np.ma.MaskedArray):
-        objects = np.array(values.data, dtype=object)
-        objects[np.ma.getmaskarray(values)] = None
-        return _from_objects(objects)
+    missing = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+    values = np.ma.getdata(values)
     if values.dtype.kind in "OUS":
-        return _from_objects(values.astype(object))
-    return Plain(values.astype(np.float64) if values.dtype == np.float16 else values)
+        objects = values.astype(object)
+        if missing is not None:
+            objects[missing] = None
+        return _from_objects(objects)
+    if values.dtype.kind == "f" and values.dtype not in (np.float32, np.float64):
+        values = values.astype(np.float64)
+    return Plain(without_finest_units(values) if values.dtype.kind == "M" else values, missing)
 
 
 def _from_objects(values: NDArray[Any]) -> Distinct:
-    """Distinct objects; 1, 1.0 and True stay apart where a column mixes types."""
+    """Distinct objects. Cells are merged only when they read alike, so that no cell is read as another one says."""
     import pandas as pd
 
-    if not pd.api.types.infer_dtype(values, skipna=True).startswith(("mixed", "unknown", "decimal")):
+    if pd.api.types.infer_dtype(values, skipna=True) in EQUAL_READ_ALIKE:
         codes, found = pd.factorize(values)
         return Distinct(list(found), codes)
     place: dict[tuple[type, object], int] = {}
-    codes = np.fromiter((_place(place, value) for value in values), dtype=np.int64, count=len(values))
-    return Distinct([value for _, value in place], codes)
+
+    def place_of(value: object) -> int:
+        if value is pd.NA or is_missing(value):
+            return -1
+        key = _key(value)
+        return place.setdefault((type(key), key), len(place))
+
+    codes = np.fromiter(map(place_of, values), dtype=np.int64, count=len(values))
+    return Distinct([key for _, key in place], codes)
 
 
-def _place(place: dict[tuple[type, object], int], value: object) -> int:
-    """Where a value stands among the distinct ones, -1 when it is missing."""
-    import pandas as pd
-
-    try:
-        missing = value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))  # type: ignore[call-overload]
-        return -1 if missing else place.setdefault((type(value), value), len(place))
-    except (TypeError, ArithmeticError):  # a container has no hash, a signalling NaN no comparison
-        return place.setdefault((object, UNREADABLE), len(place))
+def _key(value: object) -> object:
+    """What a cell says, such that equal keys read alike: a moment is put in UTC, for equal ones may differ there."""
+    if is_moment(value):
+        return moment_of(value, None)
+    return value if isinstance(value, str | bytes) or is_number(value) else UNREADABLE
 
 
 def _from_series(series: pd.Series[Any]) -> Cells:
@@ -124,7 +141,7 @@ def _from_series(series: pd.Series[Any]) -> Cells:
         return Distinct(list(dtype.categories), series.cat.codes.to_numpy())
     if isinstance(dtype, pd.DatetimeTZDtype):
         return Plain(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
-    if isinstance(dtype, pd.ArrowDtype):
+    if isinstance(dtype, pd.ArrowDtype) or (isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow"):
         return _from_arrow(pa.chunked_array(pa.array(series.array)))
     if isinstance(dtype, pd.StringDtype):
         codes, found = pd.factorize(series.array)
@@ -144,15 +161,17 @@ def _from_arrow(column: pa.ChunkedArray) -> Cells:
     kind = column.type
     if pa.types.is_null(kind):
         return Distinct((), np.full(len(column), -1))
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
-    if text or pa.types.is_large_binary(kind) or pa.types.is_decimal(kind):
+    if _is_text(kind) or pa.types.is_decimal(kind):
         column = column.dictionary_encode()
     elif pa.types.is_string_view(kind):
         column = column.cast(pa.string()).dictionary_encode()
+    if pa.types.is_dictionary(kind) and not (_is_text(kind.value_type) or pa.types.is_decimal(kind.value_type)):
+        chunks = [chunk.dictionary_decode() for chunk in column.chunks]
+        return _from_arrow(pa.chunked_array(chunks, type=kind.value_type))
     if pa.types.is_dictionary(column.type):
         whole = column.unify_dictionaries().combine_chunks()
         whole = whole if isinstance(whole, pa.Array) else whole.chunk(0)
-        return Distinct(whole.dictionary.to_pylist(), whole.indices.cast(pa.int64()).fill_null(-1).to_numpy())
+        return Distinct(_listed(whole.dictionary), whole.indices.cast(pa.int64()).fill_null(-1).to_numpy())
     missing = column.is_null().to_numpy() if column.null_count else None
     unit = "D" if pa.types.is_date32(kind) else "ms" if pa.types.is_date64(kind) else getattr(kind, "unit", "")
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
@@ -163,6 +182,21 @@ def _from_arrow(column: pa.ChunkedArray) -> Cells:
     values = (column.fill_null(False if pa.types.is_boolean(kind) else 0) if missing is not None else column).to_numpy()
     moments = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
     return Plain(values.astype(np.int64).view(f"datetime64[{unit}]") if moments else values, missing)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+
+
+def _listed(values: pa.Array) -> list[object]:
+    """Python's objects; text that is not UTF-8 stays bytes, which have no reading."""
+    import pyarrow as pa
+
+    with contextlib.suppress(UnicodeDecodeError):
+        return list(values.to_pylist())
+    return list(values.cast(pa.large_binary()).to_pylist())
 
 
 def _unreadable(rows: int) -> Distinct:

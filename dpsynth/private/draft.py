@@ -35,14 +35,15 @@ def _read(path: Path) -> pd.DataFrame:
         if name.endswith(".parquet") or path.is_dir():
             return pd.read_parquet(path)
         separator = "\t" if name.endswith((".tsv", ".tsv.gz")) else ","
-        frame = pd.read_csv(
+        return pd.read_csv(
             path, sep=separator, dtype="string", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
-        )
+        ).apply(_as_numbers)
     except OSError as error:
-        raise DataError(f"data ({path}) must be a readable file; got: {error.strerror}") from None
-    except (ValueError, ArithmeticError):  # its text may quote cells
-        raise DataError(f"data ({path.name}) must be a CSV or Parquet file") from None
-    return frame.apply(_as_numbers)
+        refusal = f"data ({path}) must be a readable file; got: {error.strerror}"
+    except (ValueError, ArithmeticError):
+        refusal = f"data ({path.name}) must be a CSV or Parquet file"
+    # The cause may quote cells. Out here it is over, and not even the error's context holds it.
+    raise DataError(refusal)
 
 
 def _as_numbers(column: pd.Series[str]) -> pd.Series[Any]:

@@ -89,11 +89,12 @@ def _read_file(path: Path, names: Sequence[str]) -> tuple[dict[str, Cells], tupl
     try:
         return _read_text(path, names, SUFFIXES[suffix]) if suffix in SUFFIXES else _read_parquet(path, names)
     except FileNotFoundError:
-        raise DataError(f"data ({path}) must be an existing file; got no such file") from None
+        refusal = f"data ({path}) must be an existing file; got no such file"
     except (pa.ArrowException, OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError):
-        # The cause quotes cells of the table, so it is neither shown nor chained.
         kind = "UTF-8 text with as many fields in every row as in the header" if suffix in SUFFIXES else "Parquet"
-        raise DataError(f"data ({path.name}) must be readable as {kind}; try opening it with pandas") from None
+        refusal = f"data ({path.name}) must be readable as {kind}; try opening it with pandas"
+    # The cause quotes cells of the table. Out here it is over, and not even the error's context holds it.
+    raise DataError(refusal)
 
 
 def _read_text(path: Path, names: Sequence[str], delimiter: str) -> tuple[dict[str, Cells], tuple[Problem, ...]]:

@@ -10,7 +10,6 @@ of the steward who runs the program and has the table.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +20,7 @@ from dpsynth.errors import DataError, Problem, SettingError
 from dpsynth.privacy.randomness import EntropySource
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.bounding import bounded_rows
-from dpsynth.private.cells import NULL, UNKNOWN, UNREADABLE, label_finder, moment_of, number_of, text_of
+from dpsynth.private.cells import NULL, UNKNOWN, UNREADABLE, label_finder, moment_of, number_of, text_of, unit_of
 from dpsynth.private.columns import Cells, Distinct, Plain, distinct, rows_of
 from dpsynth.private.files import Data, read
 from dpsynth.private.table import PrivateTable, Rows, Ticks
@@ -32,7 +31,7 @@ from dpsynth.schema.schema import Schema
 OUTSIDE = -4
 MARKS = 4
 
-COARSE_UNITS = ("Y", "M", "W", "D", "h", "m")
+COARSE_UNITS = ("Y", "M", "W", "D", "h", "m", "s")
 
 
 def ingest(data: Data, schema: Schema, unit: PrivacyUnit, source: EntropySource) -> PrivateTable:
@@ -58,9 +57,12 @@ def ingest(data: Data, schema: Schema, unit: PrivacyUnit, source: EntropySource)
     return PrivateTable(schema, unit, [rows])
 
 
-def check(data: Data, schema: Schema, unit: PrivacyUnit | None = None) -> tuple[Problem, ...]:
-    """Every rule of the schema that the data breaks; empty when it fits. For the steward's eyes, without cells."""
-    return _converted(data, schema, unit or PrivacyUnit())[1]
+def check(data: Data, schema: Schema, unit: str | None = None) -> tuple[Problem, ...]:
+    """Every rule of the schema that the data breaks; empty when it fits. For the steward's eyes, without cells.
+
+    unit: the column that says whose row it is, when the run will have one; it must name a unit in every row.
+    """
+    return _converted(data, schema, PrivacyUnit(column=unit))[1]
 
 
 def _converted(
@@ -178,10 +180,12 @@ def _open_ticks(cells: Distinct) -> tuple[Ticks, tuple[str, ...]]:
 
 def _numeric_ticks(column: Numeric, cells: Cells) -> Ticks:
     if isinstance(cells, Distinct):
-        read_numbers = [number_of(value) for value in cells.values]
-        values = np.array([float("nan") if number is None else number for number in read_numbers])
+        numbers = [number_of(value) for value in cells.values]
+        values = np.array([float("nan") if number is None else number for number in numbers], dtype=np.float64)
         ticks = np.append(_grid_ticks(column, values), NULL)
-        ticks[:-1][[number is None for number in read_numbers]] = UNREADABLE
+        whole = [place for place, number in enumerate(numbers) if isinstance(number, int)]
+        ticks[whole] = _grid_ticks(column, np.array([numbers[place] for place in whole], dtype=np.int64))
+        ticks[:-1][[number is None for number in numbers]] = UNREADABLE
         table: Ticks = ticks.astype(_narrow(column.ticks))
         return np.asarray(table[cells.codes])
     if cells.values.dtype.kind == "M":
@@ -226,8 +230,7 @@ def _moment_ticks(column: Datetime, moments: NDArray[np.datetime64]) -> NDArray[
 
 def _of_wrong_kind(cells: Plain) -> Ticks:
     """Marks for numbers among dates, or dates among numbers: what is missing is missing all the same."""
-    missing = cells.missing if cells.missing is not None else cells.values != cells.values
-    return np.where(missing, NULL, UNREADABLE)
+    return _without(np.where(cells.values != cells.values, NULL, UNREADABLE), cells.missing)
 
 
 def _without(ticks: NDArray[np.int64], missing: NDArray[np.bool_] | None) -> NDArray[np.int64]:
@@ -237,14 +240,18 @@ def _without(ticks: NDArray[np.int64], missing: NDArray[np.bool_] | None) -> NDA
 
 
 def _unit_codes(cells: Cells) -> NDArray[np.int64]:
-    """Dense codes of the units, -1 where a row names none; units spelled alike are one unit."""
+    """Dense codes of the units, -1 where a row names none.
+
+    Units spelled alike are one: equal numbers of any type, the text of such a number as `spelled` writes it, and
+    moments that are equal in UTC to the microsecond. Text is taken as it stands: "5.0" is not the unit 5.
+    """
     found = distinct(cells)
     if isinstance(cells, Plain) and cells.values.dtype.kind in "biu":
         return found.codes.astype(np.int64)
     texts: dict[str, int] = {}
 
     def code_of(value: object) -> int:
-        text = text_of(value) if not isinstance(value, np.datetime64 | dt.date) else str(value)
+        text = unit_of(value)
         return texts.setdefault(text, len(texts)) if text else -1
 
     table = np.array([*map(code_of, found.values), -1], dtype=np.int64)

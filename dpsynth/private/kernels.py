@@ -27,6 +27,8 @@ CODE_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.uint32))
 MAX_UINT16 = 65_535
 BLOCK_ROWS = 2 * MAX_UINT16  # two interleaved tables of 16-bit counts cannot overflow within one block
 RUN_ROWS = 8_192  # cell numbers computed at a time: 16 KB, stays in the first-level cache
+# A cover is planned only where merging saves more than planning costs: rows for each wanted clique, measured.
+MERGE_FROM_ROWS = 160
 # Below this many increments (rows x counted cliques) numpy is done before numba and the kernel are even loaded, which
 # takes about 0.4 s; once loaded, the kernel is sooner done with any number.
 COMPILED_FROM_INCREMENTS = 30_000_000
@@ -51,7 +53,8 @@ def count_cliques(
     >>> counts["a", "b"].tolist(), int(counts[()])
     ([[0, 0, 1], [2, 0, 0]], 3)
     """
-    cover = plan_cover(domain, cliques)
+    rows = max((len(column) for column in columns.values()), default=0)
+    cover = plan_cover(domain, cliques) if rows > MERGE_FROM_ROWS * len(cliques) else plan_cover(domain, cliques, 1)
     return sum_down(partial_counts(columns, domain, cover, threads=threads), domain, cover, cliques)
 
 

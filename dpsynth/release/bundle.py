@@ -73,8 +73,13 @@ def require_free(target: Path, *, overwrite: bool = False) -> None:
     """Check, before any work is done for it, that a release may be written to `target`.
 
     Raises ReleaseError when `target` is a file or a link, holds files and `overwrite` is false, or
-    holds anything besides a release.
+    holds anything besides a release, or when its folder cannot be written.
     """
+    with _as_release_error(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        probe = _sibling(target.absolute(), "probe")
+        probe.mkdir()
+        probe.rmdir()
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ReleaseError(f"out ({target}) must be a directory or not exist; got something else")
     if not target.exists():

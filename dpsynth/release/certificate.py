@@ -50,6 +50,7 @@ KNOWN_LIMITS = (
     "only the measured marginals have a known error; any other relation between columns is modelled, and may be wrong",
     "small groups drown in noise: a count below a few standard deviations of the noise says nothing",
     "the rows are no sample of the population: intervals computed as if they were leave out noise and model error",
+    "identifiers are made anew, one for each row: rows of one person cannot be told together",
     "numbers measured once stay measured: drawing more synthetic rows adds no information",
 )
 HOW_TO_VERIFY = (
@@ -264,7 +265,8 @@ def utc_now() -> str:
 
 def public_items(schema: Schema) -> tuple[PublicItem, ...]:
     """Every item of a schema that the promise takes as public, with who declared it so."""
-    return tuple(PublicItem(*triple) for triple in schema.provenance())
+    rows = () if schema.public_rows is None else (PublicItem("(all columns)", "public_rows", "declared"),)
+    return (*(PublicItem(*triple) for triple in schema.provenance()), *rows)
 
 
 def _faults_in_words(faults: Iterable[Mapping[str, Any]]) -> str:

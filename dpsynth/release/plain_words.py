@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterable
+from decimal import ROUND_CEILING, Decimal, localcontext
 
 from dpsynth.release.certificate import Certificate, MechanismRecord
 
 WIDTH = 96
+# Beyond these a promise is called weak: finds at 1 % false alarms, and delta.
+WEAK_FINDS = 0.5
+WEAK_DELTA = 1e-3
 
 
 def plain_words(certificate: Certificate) -> str:
@@ -34,7 +37,7 @@ def promise_in_words(certificate: Certificate) -> list[str]:
     """The promise as lines of text: epsilon and delta, whom it protects, and the odds of an attacker."""
     promise, unit = certificate.promise, certificate.unit
     lines = _wrapped(
-        f"Differential privacy with epsilon {promise.epsilon:g} and delta {promise.delta:g}"
+        f"Differential privacy with epsilon {rounded_up(promise.epsilon, 6)} and delta {rounded_up(promise.delta, 6)}"
         f" (neighbouring tables: {unit.relation})."
     )
     lines += _wrapped(f"Whom it protects: the release would look almost the same after {unit.words}.")
@@ -44,16 +47,19 @@ def promise_in_words(certificate: Certificate) -> list[str]:
         lines.append(
             f"  {allowed} false alarms: finds at most {in_percent(finds, up=True)} ({allowed} without the release)"
         )
+    lines += _weakness(certificate)
     if promise.profile:
         lines += _wrapped(
             "The same promise at other deltas: "
-            + ", ".join(f"epsilon {epsilon:.4g} at delta {delta:g}" for delta, epsilon in promise.profile)
+            + ", ".join(f"epsilon {rounded_up(epsilon, 4)} at delta {delta:g}" for delta, epsilon in promise.profile)
             + "."
         )
-    price = f"mu {promise.mu:.6g}, delta0 {promise.delta0:g} (delta0-approximate Gaussian differential privacy)"
-    return lines + _wrapped(
-        f"In the accountant's terms: {price}" + (f", zCDP rho {promise.rho:.6g}." if promise.rho is not None else ".")
+    price = (
+        f"mu {rounded_up(promise.mu, 6)}, delta0 {rounded_up(promise.delta0, 6)}"
+        " (delta0-approximate Gaussian differential privacy)"
     )
+    zcdp = "" if promise.rho is None else f", zCDP rho {rounded_up(promise.rho, 6)}"
+    return lines + _wrapped(f"In the accountant's terms: {price}{zcdp}.")
 
 
 def odds_in_words(certificate: Certificate, false_alarms: float = 0.01) -> str:
@@ -78,11 +84,29 @@ def in_percent(share: float, *, up: bool = False) -> str:
     >>> in_percent(0.01), in_percent(0.016231, up=True)
     ('1%', '1.63%')
     """
-    percentage = 100 * share
-    if up and 0 < percentage < 100:
-        unit = 10.0 ** (math.floor(math.log10(percentage)) - 2)
-        percentage = math.ceil(percentage / unit) * unit
-    return f"{percentage:.3g}%"
+    return f"{rounded_up(100 * share, 3) if up else f'{100 * share:.3g}'}%"
+
+
+def rounded_up(bound: float, digits: int) -> str:
+    """A bound with that many significant digits, never below it.
+
+    >>> rounded_up(1.22006, 4), rounded_up(1.0, 4), rounded_up(1e-9, 3), rounded_up(0.0, 3)
+    ('1.221', '1', '1e-09', '0')
+    """
+    with localcontext(prec=digits, rounding=ROUND_CEILING):
+        return f"{float(+Decimal(repr(float(bound)))):.{digits}g}"
+
+
+def _weakness(certificate: Certificate) -> list[str]:
+    """A plain warning when the promise leaves an attacker a good chance."""
+    promise = certificate.promise
+    finds = dict(promise.attack_odds).get(0.01, 0.0)
+    if finds <= WEAK_FINDS and promise.delta <= WEAK_DELTA:
+        return []
+    return _wrapped(
+        "WARNING: this promise is weak. An attacker may well tell who is in the private table; choose a smaller"
+        " epsilon (1 is strong) and a delta far below 1 over the number of people."
+    )
 
 
 def _warning(certificate: Certificate) -> list[str]:
@@ -106,7 +130,9 @@ def _step(record: MechanismRecord) -> str:
     details = [f"{100 * record.share:.4g}% of the budget", record.kind]
     details += [f"{cells:,} cells"] if isinstance(cells, int) else []
     details += [noise] if noise else []
-    return f"  {record.label}: " + ", ".join(details)
+    cliques = [" + ".join(clique) for clique in record.parameters.get("cliques", []) if len(clique) > 1]
+    measured = f" ({'; '.join(cliques)})" if cliques else ""
+    return "\n".join(_wrapped(f"  {record.label}: " + ", ".join(details) + measured, "    "))
 
 
 def _noise_size(stddev: object) -> str:
@@ -126,10 +152,12 @@ def _noise(certificate: Certificate) -> list[str]:
 def _table(certificate: Certificate) -> list[str]:
     software = certificate.software
     settings = ", ".join(f"{name}={value}" for name, value in certificate.settings.items())
+    unit = certificate.unit
+    bounded = "" if unit.column is None else f", with at most {unit.max_rows} rows kept of each {unit.column!r},"
     return _wrapped(
         f"{certificate.rows:,} rows, drawn with seed {certificate.seed} from the model {certificate.synthesizer!r}"
         + (f" ({settings})" if settings else "")
-        + f". The private table is estimated, with noise, to hold {certificate.estimated_total:,.0f} rows."
+        + f". The private table{bounded} is estimated, with noise, to hold {certificate.estimated_total:,.0f} rows."
         " The seed governs the drawing of rows only; no seed reaches the noise."
         f" Made with dpsynth {software.dpsynth}, Python {software.python}, numpy {software.numpy}."
     )

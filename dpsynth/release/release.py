@@ -21,7 +21,7 @@ from dpsynth.release.certificate import Certificate
 from dpsynth.release.directory import Directory
 from dpsynth.release.documents import to_document
 from dpsynth.release.plain_words import plain_words
-from dpsynth.release.tables import read_parquet, write_csv, write_parquet
+from dpsynth.release.tables import date_formats, read_parquet, write_csv, write_parquet
 from dpsynth.schema.schema import Schema
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ class Release:
             "codec": self.codec.to_json(),
         }
         return {
-            "synthetic.csv": lambda file: write_csv(self.table, file, quote_formulas=quote_formulas),
+            "synthetic.csv": lambda file: write_csv(
+                self.table, file, formats=date_formats(self.schema), quote_formulas=quote_formulas
+            ),
             "synthetic.parquet": lambda file: write_parquet(self.table, file),
             "certificate.json": _bytes(to_document(self.certificate.to_json())),
             "certificate.txt": _bytes(plain_words(self.certificate).encode()),

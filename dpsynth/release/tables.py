@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dpsynth.errors import ReleaseError
+from dpsynth.schema.columns import Datetime
+from dpsynth.schema.schema import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,42 +46,44 @@ def read_parquet(content: bytes, *, rows: int, columns: tuple[str, ...]) -> pd.D
     return frame
 
 
-def write_csv(table: pd.DataFrame, path: Path, *, quote_formulas: bool = False) -> None:
+def write_csv(
+    table: pd.DataFrame, path: Path, *, formats: Mapping[str, str] | None = None, quote_formulas: bool = False
+) -> None:
     """Write the table as UTF-8 CSV: text in quotes, a missing value as an empty field without quotes.
 
+    formats: how to write the dates of a column (strftime), so that the file fits the schema it was made with.
     quote_formulas: put an apostrophe before text that a spreadsheet would run as a formula.
     """
     import pyarrow as pa
     import pyarrow.csv as csv
 
     arrow = pa.Table.from_pandas(table, preserve_index=False)
-    columns = [_csv_column(column, quote_formulas) for column in arrow.columns]
+    columns = [
+        _csv_column(column, (formats or {}).get(name), quote_formulas)
+        for name, column in zip(arrow.column_names, arrow.columns, strict=True)
+    ]
     names = [_quoted(name) if quote_formulas else name for name in arrow.column_names]
     csv.write_csv(pa.table(columns, names=names), path)
 
 
-def _csv_column(column: pa.ChunkedArray, quote_formulas: bool) -> pa.ChunkedArray:
+def date_formats(schema: Schema) -> dict[str, str]:
+    """How each date column is written: in its declared format, else ISO 8601 at its resolution."""
+    iso = {"day": "%Y-%m-%d", "hour": "%Y-%m-%dT%H:%M", "minute": "%Y-%m-%dT%H:%M", "second": "%Y-%m-%dT%H:%M:%S"}
+    dates = (column for column in schema.columns if isinstance(column, Datetime))
+    return {column.name: column.format or iso[column.resolution] for column in dates}
+
+
+def _csv_column(column: pa.ChunkedArray, date_format: str | None, quote_formulas: bool) -> pa.ChunkedArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if pa.types.is_timestamp(column.type):
-        return _whole_seconds(column)
+    if pa.types.is_timestamp(column.type) and date_format is not None:
+        return pc.strftime(column.cast(pa.timestamp("s")), format=date_format)
     if quote_formulas and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1")
     return column
-
-
-def _whole_seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Timestamps without a tail of zeros, where nothing is lost by it."""
-    import pyarrow as pa
-
-    try:
-        seconds: Any = column.cast(pa.timestamp("s"))
-    except pa.ArrowInvalid:
-        return column
-    return seconds
 
 
 def _quoted(name: str) -> str:

@@ -64,7 +64,10 @@ def write(document: Mapping[str, Any], path: str | os.PathLike[str], unreviewed:
         text = (_DRAFT_HEADER if unreviewed else _HEADER) + to_yaml_text(document)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
+        # A draft holds private values: it is for the eyes of the steward alone.
+        mode = 0o600 if unreviewed else 0o666
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

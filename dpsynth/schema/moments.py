@@ -99,6 +99,7 @@ class Datetime:
         moments = value if isinstance(value, np.ndarray) else np.asarray(_parsed(value))
         if moments.dtype.kind != "M":
             raise SettingError(f"value must be datetime64; got an array of {moments.dtype}; try converting it first")
+        moments = without_finest_units(moments)
         units = moments.astype(f"datetime64[{UNITS[self.resolution]}]").astype(np.int64)
         first, last = self._span
         ticks = np.where(np.isnat(moments), np.int64(-1), np.clip(units, first, last) - first)
@@ -120,6 +121,19 @@ class Datetime:
 
     def __repr__(self) -> str:
         return call_of(self)
+
+
+FINEST_UNITS: Mapping[str, int] = {"ps": 10**12, "fs": 10**15, "as": 10**18}
+
+
+def without_finest_units(moments: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+    """Moments finer than nanoseconds, which numpy cannot turn into days, in whole seconds; others as they are."""
+    unit, count = np.datetime_data(moments.dtype)
+    if unit not in FINEST_UNITS:
+        return moments
+    whole = np.asarray(moments.astype(np.int64), dtype=object) * count // FINEST_UNITS[unit]
+    seconds = np.asarray(whole, dtype=np.int64).astype("datetime64[s]")
+    return np.where(np.isnat(moments), np.datetime64("NaT", "s"), seconds)
 
 
 def _parsed(value: Moment) -> np.datetime64:

@@ -129,9 +129,9 @@ class Numeric:
         values = np.asarray(value)
         if values.dtype.kind not in "biuf":
             raise SettingError(f"value must be numbers; got an array of {values.dtype}; try converting it first")
-        if self.integer and values.dtype.kind in "iu":
-            whole = values if values.dtype.kind == "i" else np.minimum(values.astype(np.uint64), np.uint64(2**63 - 1))
-            ticks = np.clip(whole.astype(np.int64), int(self.lower), int(self.upper)) - np.int64(self.lower)
+        if self.integer:
+            ticks = np.clip(_nearest_whole(values), int(self.lower), int(self.upper)) - np.int64(self.lower)
+            ticks = np.where(np.isnan(values), np.int64(-1), ticks) if values.dtype.kind == "f" else ticks
         else:
             positions = np.rint(self._scaled(values.astype(np.float64)) - float(_exact(self.lower) / self.step))
             missing = np.isnan(positions)
@@ -173,6 +173,18 @@ class Numeric:
 
     def __repr__(self) -> str:
         return call_of(self)
+
+
+def _nearest_whole(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """The nearest whole numbers, or the ends of 64 bits beyond them, so that equal numbers of any type agree."""
+    if values.dtype.kind == "u":
+        values = np.minimum(values.astype(np.uint64), np.uint64(2**63 - 1))
+    if values.dtype.kind != "f":
+        return values.astype(np.int64)
+    rounded = np.rint(values.astype(np.float64))
+    inside = np.where(np.abs(rounded) < 2.0**63, rounded, 0.0).astype(np.int64)
+    above, below = np.int64(2**63 - 1), np.int64(-(2**63))
+    return np.where(rounded >= 2.0**63, above, np.where(rounded <= below, below, inside))
 
 
 def _exact(value: float) -> Fraction:

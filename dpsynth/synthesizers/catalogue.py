@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dpsynth.errors import SettingError
@@ -21,8 +21,8 @@ def synthesizers() -> dict[str, str]:
     return {name: (kind.__doc__ or "").splitlines()[0] for name, kind in CATALOGUE.items()}
 
 
-def make_synthesizer(name: str, settings: Mapping[str, Any]) -> Synthesizer:
-    """The synthesizer of that name with these settings.
+def make_synthesizer(name: str, settings: Mapping[str, Any], also: Iterable[str] = ()) -> Synthesizer:
+    """The synthesizer of that name with these settings; `also` names settings that others understand.
 
     Raises SettingError for an unknown name or setting, and for a value that cannot be read as the
     setting's type (command lines give text).
@@ -33,9 +33,8 @@ def make_synthesizer(name: str, settings: Mapping[str, Any]) -> Synthesizer:
     values = {}
     for key, value in settings.items():
         if key not in fields:
-            raise SettingError(
-                f"setting ({key!r}) must be one of {list(fields)} for synthesizer {name!r}{_meant(key, fields)}"
-            )
+            known = [*fields, *also]
+            raise SettingError(f"setting ({key!r}) must be one of {known} for synthesizer {name!r}{_meant(key, known)}")
         values[key] = _as_type_of(fields[key].default, key, value)
     made: Synthesizer = CATALOGUE[name](**values)
     return made
@@ -50,6 +49,6 @@ def _as_type_of(default: Any, key: str, value: Any) -> Any:
     return value
 
 
-def _meant(word: str, words: Mapping[str, Any]) -> str:
+def _meant(word: str, words: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

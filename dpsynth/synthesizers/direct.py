@@ -17,7 +17,7 @@ from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total
-from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals
+from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals, require_gap
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,12 @@ class Direct:
     """
 
     marginals: str | Sequence[Sequence[str]] = ()
-    gap: float = 1e-3
+    gap: float = 1e-2
 
     def __post_init__(self) -> None:
         if not self._named():
             raise SettingError("marginals must name at least one clique; try marginals='age,sex;sex,income'")
+        require_gap(self.gap)
 
     def _named(self) -> list[list[str]]:
         if isinstance(self.marginals, str):
@@ -54,7 +55,8 @@ class Direct:
     def resources(self, domain: Domain) -> Resources:
         """The named marginals and the junction tree over them."""
         cliques = self._cliques(domain)
-        return Resources(sum(domain.cells(clique) for clique in cliques), predicted_cells(domain, cliques))
+        counted = sum(domain.cells(clique) for clique in cliques)
+        return Resources(len(cliques), counted, predicted_cells(domain, cliques))
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """Measure the named marginals and fit the maximum-entropy model."""

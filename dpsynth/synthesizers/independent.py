@@ -24,7 +24,7 @@ class Independent:
 
     def resources(self, domain: Domain) -> Resources:
         """One cell for each code."""
-        return Resources(sum(domain.sizes), sum(domain.sizes))
+        return Resources(len(domain), sum(domain.sizes), sum(domain.sizes))
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """Measure one-ways and multiply them."""

@@ -27,12 +27,12 @@ from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total, independent_model, measure_one_ways, merge_rare
-from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals
+from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals, require_gap
 
 
 @dataclass(frozen=True)
 class MST:
-    """A tree of two-way marginals: quick, and right about the strongest relation of every column.
+    """A tree of two-way marginals: quick, and good at strong pairs; other pairs follow from those of the tree.
 
     one_way_share, select_share: of the budget; the rest measures the tree's pairs. merge_below: codes
     with a noisy count under this many stddevs are merged. noise_penalty: how much of a pair's expected
@@ -44,15 +44,18 @@ class MST:
     select_share: float = 0.05
     merge_below: float = 3.0
     noise_penalty: float = 0.5
-    gap: float = 1e-3
+    gap: float = 1e-2
 
     def __post_init__(self) -> None:
         for name in ("one_way_share", "select_share"):
             share = getattr(self, name)
             if not 0 < share < 1:
                 raise SettingError(f"{name} ({share}) must be between 0 and 1")
-        if not self.noise_penalty >= 0:
-            raise SettingError(f"noise_penalty ({self.noise_penalty}) must not be negative")
+        for name in ("noise_penalty", "merge_below"):
+            number = getattr(self, name)
+            if not 0 <= number < math.inf:
+                raise SettingError(f"{name} ({number}) must be a number that is not negative")
+        require_gap(self.gap)
         if not self.one_way_share + self.select_share < 1:
             raise SettingError("one_way_share + select_share must be below 1; got no budget for the pairs")
 
@@ -78,7 +81,8 @@ class MST:
     def resources(self, domain: Domain) -> Resources:
         """All pairs are counted for selection; the model holds the pairs of one tree."""
         model = sum(domain.cells(pair) for pair in _largest_tree(domain)) if len(domain) > 1 else domain.sizes[0]
-        return Resources(sum(domain.cells(pair) for pair in _pairs(domain)), model)
+        pairs = _pairs(domain)
+        return Resources(len(pairs), sum(domain.cells(pair) for pair in pairs), model)
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """Algorithm 1 of the paper: measure, select, measure, infer."""
@@ -103,7 +107,8 @@ class MST:
         """Kruskal's algorithm with private comparisons: d - 1 pairs, far from independence, without a cycle."""
         domain, unit, picks = codec.domain, door.unit, len(codec.domain) - 1
         candidates = _pairs(domain)
-        references = tuple(np.rint(model.project(pair)).astype(np.int64) for pair in candidates)
+        alone = {column: model.project((column,)) for column in domain}
+        references = tuple(np.rint(np.outer(alone[a], alone[b]) / model.total).astype(np.int64) for a, b in candidates)
         # E|N(0, s)| = sqrt(2/pi) s a cell, at the stddev that each of the pairs gets on average.
         stddev = stddev_within(for_pairs.split([1] * picks)[0], unit.squared_l2_count_sensitivity)
         noise = self.noise_penalty * math.sqrt(2 / math.pi) * stddev

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Clique, Domain
+from dpsynth.errors import SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.mechanisms.gaussian_cost import stddev_within
 from dpsynth.models.random_field import RandomField
@@ -46,6 +48,12 @@ class Synthesizer(Protocol):
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """Run mechanisms of total cost at most `budget` at the door, and fit a model to their answers."""
         ...
+
+
+def require_gap(gap: float) -> None:
+    """Raise SettingError unless `gap`, where inference stops, is a positive number."""
+    if not 0 < gap < math.inf:
+        raise SettingError(f"gap ({gap}) must be a positive number; try 1e-3")
 
 
 def allocate_stddevs(domain: Domain, cliques: Sequence[Clique], budget: Cost, unit: PrivacyUnit) -> tuple[float, ...]:

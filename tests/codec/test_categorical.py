@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,21 @@ def test_open_codec_refuses_what_is_not_distinct_text() -> None:
 def test_spelled_writes_equal_values_alike() -> None:
     assert {spelled(value) for value in (1, 1.0, True, np.int8(1), np.float32(1), np.True_)} == {"1"}
     assert [spelled(value) for value in (0.1, "1.0", float("inf"), -0.0)] == ["0.1", "1.0", "inf", "0"]
+    assert {spelled(Decimal(text)) for text in ("1", "1.00", "0.1E+1", "100E-2")} == {"1"}
+    assert [spelled(Decimal(text)) for text in ("2.50", "1E+3", "-0.0", "1E-7", "Infinity")] == [
+        "2.5", "1000", "0", "0.0000001", "inf",
+    ]  # fmt: skip
+    assert spelled(Decimal("12345678901234567890.10")) == "12345678901234567890.1"
+    assert spelled(2.0**70) == spelled(2**70) == spelled(np.float32(2**70)) == spelled(Decimal(2**70)) == str(2**70)
+    assert spelled(np.float32(0.1)) == spelled(float(np.float32(0.1))) == spelled(Decimal(float(np.float32(0.1))))
+    for number in (10**5000, Decimal("1E+5000"), Decimal("1E-5000")):
+        with pytest.raises(ValueError, match="digits"):
+            spelled(number)
+
+
+@given(st.floats(allow_nan=False), st.decimals(allow_nan=False, min_value=-(10**30), max_value=10**30))
+def test_spelled_keeps_the_value_and_writes_no_exponent(number: float, decimal: Decimal) -> None:
+    assert float(spelled(number)) == number
+    assert spelled(Decimal(number)) == spelled(number)
+    assert Decimal(spelled(decimal)) == decimal or decimal == float(decimal) == float(spelled(decimal))
+    assert "e" not in spelled(decimal).casefold()

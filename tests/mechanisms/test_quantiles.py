@@ -7,9 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from dpsynth.mechanisms.quantiles import Quantiles
+from dpsynth.mechanisms.quantiles import Quantiles, QuartileCells, quartile_distances
 from dpsynth.mechanisms.select import cost_of_range, rate_within
 from dpsynth.privacy.calibration import budget_from
+from dpsynth.privacy.cost import ZERO
 from dpsynth.privacy.exponential import mu_of_range
 from dpsynth.privacy.randomness import InsecureTestEntropy
 from dpsynth.privacy.unit import PrivacyUnit, Relation
@@ -97,3 +98,32 @@ def test_empty_and_lopsided_columns_give_valid_cuts(counts):
         assert cuts[-1] == 6
         assert all(low < high for low, high in itertools.pairwise(cuts))
     assert Quantiles("age", (0, 1), 3, 1.0).randomise(np.array([5]), InsecureTestEntropy(0)) == (0, 1)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("relation", list(Relation))
+def test_quartile_distances_move_within_the_declared_range(relation, k):
+    """Brute force over bases and all added (and removed) rows; the bound is reached, so half of it would be wrong."""
+    mechanism, cells = QuartileCells("age", GRID, 0.7), len(GRID) - 1
+    unit = PrivacyUnit(relation, "id" if k > 1 else None, k)
+    worst = ZERO
+    rows = list(itertools.combinations_with_replacement(range(cells), k))
+    for seed in range(6):
+        base = np.random.default_rng(seed).integers(0, 3, cells) + (k if relation is Relation.REPLACE_ONE else 0)
+        for added, removed in itertools.product(rows, rows if relation is Relation.REPLACE_ONE else [()]):
+            other = base + np.bincount(added, minlength=cells) - np.bincount(np.array(removed, int), minlength=cells)
+            moved = mechanism.movement(base, other)
+            assert moved <= mechanism.cost(unit)
+            worst = moved if worst <= moved else worst
+    assert float(worst.mu_squared) > 0.3 * float(mechanism.cost(unit).mu_squared)
+
+
+def test_quartile_cells_hold_the_quartiles_on_any_grid():
+    values = np.random.default_rng(0).normal(5000, 400, 20_000).astype(int)
+    for grid in (tuple(range(0, 10_001, 10)), (0, 4000, 4700, 5300, 9000, 10_000), (0, 3000, 7000, 10_000)):
+        counts = np.histogram(values, grid)[0]
+        first, third = QuartileCells("age", grid, 0.05).randomise(counts, InsecureTestEntropy(3))
+        for (low, high), quartile in ((first, 4730), (third, 5270)):
+            assert low - 60 <= quartile <= high + 60
+    assert quartile_distances(np.array([0, 0, 0]), 1).tolist() == [0, 0, 0]
+    assert quartile_distances(np.array([2, 4, 2]), 1).tolist() == [0, 0, 16]

@@ -251,7 +251,7 @@ def test_unreadable_files_are_refused_without_their_cells(name: str, content: by
         read(write_text(tmp_path, content, name), ["a", "b"])
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert caught.value.__context__ is None
     assert name in str(caught.value)
 
 

@@ -7,10 +7,12 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dpsynth.privacy.calibration import Guarantee
 from dpsynth.privacy.unit import PrivacyUnit, Relation
-from dpsynth.release.plain_words import WIDTH, in_percent, odds_in_words, plain_words
+from dpsynth.release.plain_words import WIDTH, in_percent, odds_in_words, plain_words, rounded_up
 
 _spec = importlib.util.spec_from_file_location("certificates", Path(__file__).with_name("test_certificate.py"))
 assert _spec is not None
@@ -91,3 +93,14 @@ def test_a_hostile_certificate_cannot_steer_the_terminal() -> None:
 def test_a_bound_is_rounded_up_by_little(share: float) -> None:
     said = float(in_percent(share, up=True).rstrip("%")) / 100
     assert share * (1 - 1e-12) <= said <= share * 1.011
+
+
+@given(st.floats(0, 1e6), st.integers(2, 8))
+def test_printed_bounds_are_never_below_the_bound_and_close(bound: float, digits: int) -> None:
+    printed = float(rounded_up(bound, digits))
+    assert bound <= printed <= bound * (1 + 10.0 ** (1 - digits)) + 1e-300
+
+
+@pytest.mark.parametrize(("epsilon", "delta", "weak"), [(1.0, 1e-9, False), (50.0, 1e-9, True), (1.0, 0.1, True)])
+def test_a_weak_promise_is_called_weak(epsilon: float, delta: float, weak: bool) -> None:
+    assert ("WARNING" in plain_words(make_certificate(epsilon=epsilon, delta=delta))) is weak

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -116,3 +117,11 @@ def test_importing_the_schema_loads_no_heavy_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_draft_is_for_the_steward_alone_and_a_confirmed_schema_is_not(tmp_path: Path) -> None:
+    draft = Schema([Boolean("smoker", source="unreviewed")])
+    draft.save(tmp_path / "draft.yaml")
+    assert (tmp_path / "draft.yaml").stat().st_mode & 0o077 == 0
+    draft.confirmed(by="codebook").save(tmp_path / "schema.yaml")
+    assert (tmp_path / "schema.yaml").stat().st_mode & 0o600 == 0o600
