@@ -410,7 +410,9 @@ def as_dictionary(cells: list[Any]) -> Any:
 def containers(family: str) -> list[Any]:
     """What holds the cells of a family without changing their values."""
     unchanged = [as_list, as_objects]
-    if family != "moments":  # pandas takes two moments for one category when only their fold differs
+    # As categories, pandas takes two moments for one when only their fold differs, and numbers beside a float
+    # become floats.
+    if family not in ("moments", "mixed"):
         unchanged.append(as_category)
     if family != "mixed":  # numbers beyond 2^53 beside a float become floats
         unchanged += [as_inferred, as_nullable]
