@@ -114,7 +114,7 @@ def plan_request(request: Request) -> Plan:
     """Cost, noise, cells, memory and time of a request; raises PlanTooLargeError beyond the memory limit."""
     domain = largest_domain(request.schema)
     resources = request.synthesizer.resources(domain)
-    require_memory(resources, request.memory_limit_bytes)
+    require_memory(resources, request.memory_limit_bytes, domain)
     found = encodings.planned_steps(request.schema, request.encoding_budget, request.encoding, request.unit)
     measured = request.synthesizer.steps(domain, request.synthesizer_budget, request.unit)
     return Plan(

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from dpsynth.domain import Domain
 from dpsynth.errors import PlanTooLargeError
 from dpsynth.privacy.calibration import Guarantee
 from dpsynth.privacy.cost import Cost
@@ -112,17 +113,21 @@ class Plan:
         }
 
 
-def require_memory(resources: Resources, limit_bytes: int | None) -> None:
+def require_memory(resources: Resources, limit_bytes: int | None, domain: Domain) -> None:
     """Refuse a plan that needs more memory than `limit_bytes` (default: half of the machine's memory).
 
+    domain: the codes of every column; the message names the two columns with the most.
     Raises PlanTooLargeError; nothing has been allocated and no data has been read.
     """
     limit = limit_bytes if limit_bytes is not None else _physical_memory_bytes() // 2
     if resources.bytes > limit:
+        largest = sorted(domain, key=lambda column: -domain[column])[:2]
+        sizes = " and ".join(f"{column!r} ({domain[column]:,} codes)" for column in largest)
         raise PlanTooLargeError(
             f"predicted memory ({resources.bytes / 1e9:.3g} GB for {resources.counted_cells + resources.model_cells:,}"
-            f" cells) must be at most {limit / 1e9:.3g} GB; try fewer categories or bins in the largest columns,"
-            " or raise the setting memory_limit_bytes"
+            f" cells) must be at most {limit / 1e9:.3g} GB; the largest columns are {sizes}; try fewer categories or"
+            f" bins there, or raise the limit: settings={{'memory_limit_bytes': {resources.bytes}}} in Python,"
+            f" --set memory_limit_bytes={resources.bytes} on the command line"
         )
 
 

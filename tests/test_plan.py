@@ -47,6 +47,18 @@ def test_a_plan_too_large_for_memory_is_refused_before_data_is_read(tmp_path):
         dpsynth.plan(small, epsilon=1.0, delta=1e-6, settings={"memory_limit_bytes": 1000})
 
 
+def test_a_plan_too_large_names_the_largest_columns_and_the_setting():
+    columns = [dpsynth.Categorical(name, values=range(codes)) for name, codes in (("b", 30), ("c", 5), ("a", 40))]
+    with pytest.raises(PlanTooLargeError) as caught:
+        dpsynth.plan(dpsynth.Schema(columns), epsilon=1.0, delta=1e-6, settings={"memory_limit_bytes": 1000})
+    message = str(caught.value)
+    assert "'a' (40 codes) and 'b' (30 codes)" in message
+    assert "'c'" not in message
+    enough = int(message.rpartition("--set memory_limit_bytes=")[2].split()[0])
+    assert f"settings={{'memory_limit_bytes': {enough}}}" in message
+    dpsynth.plan(dpsynth.Schema(columns), epsilon=1.0, delta=1e-6, settings={"memory_limit_bytes": enough})
+
+
 @pytest.mark.parametrize("epsilon", [0, -1.0, float("nan"), float("inf"), True])
 def test_bad_epsilon(epsilon):
     with pytest.raises(SettingError, match="epsilon"):

@@ -1,58 +1,46 @@
-"""The command `dpsynth`: every subcommand by name. Heavy imports wait inside the commands."""
+"""The way into the command `dpsynth`, and every way out of it: a signal, a closed pipe, a full disk.
+
+Imports wait until somebody is there to catch an interrupt.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
-from typing import Annotated
 
-import typer
-
-from dpsynth._version import __version__
-from dpsynth.cli import schema
-from dpsynth.cli.demo import demo
-from dpsynth.cli.plan import plan
-from dpsynth.cli.show import selftest, show, synthesizers
-from dpsynth.cli.synthesize import synthesize
-
-app = typer.Typer(
-    name="dpsynth",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,  # its tracebacks print local variables, and those may hold private rows
-    help="Synthetic tables with a differential-privacy promise.",
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"dpsynth {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
-    ] = False,
-) -> None:
-    pass
-
-
-app.command()(synthesize)
-app.command()(plan)
-app.command()(show)
-app.add_typer(schema.app, name="schema")
-app.command()(synthesizers)
-app.command()(selftest)
-app.command()(demo)
+FAILED = 1
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line; a termination signal ends it as an error would, so that nothing half-written stays."""
-    signal.signal(signal.SIGTERM, _stop)
-    app()
+    try:
+        signal.signal(signal.SIGTERM, _stop)
+        from dpsynth.cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        _end("interrupted", INTERRUPTED)
+    except OSError as error:  # from the parser's own output, such as --help; the commands catch theirs
+        _end(f"the output could not be written; got: {os.strerror(error.errno or 0)}", FAILED)
+    finally:
+        _drop_what_cannot_be_written()
 
 
 def _stop(number: int, _: FrameType | None) -> None:
     sys.exit(128 + number)
+
+
+def _end(message: str, code: int) -> None:
+    sys.stderr.write(f"error: {message}\n")
+    sys.exit(code)
+
+
+def _drop_what_cannot_be_written() -> None:
+    """After a closed pipe or a full disk Python would try once more at its end, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

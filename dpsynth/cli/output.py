@@ -26,7 +26,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title
         table.add_column(heading, justify="left" if index == 0 else "right")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: names of columns are no markup
-    Console(soft_wrap=True).print(table)
+    console = Console(soft_wrap=True)
+    with console.capture() as printed:  # rich has its own end for a closed pipe
+        console.print(table)
+    typer.echo(printed.get(), nl=False)
 
 
 def in_bytes(size: float) -> str:

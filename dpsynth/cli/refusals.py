@@ -1,10 +1,12 @@
 """How a command ends when it cannot do its work: one message, one exit code, never a private value.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage (by the parser), 130 interrupted, 143 terminated.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage (by the parser), 130 interrupted, 141 nobody reads stdout
+any more, 143 terminated.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -14,10 +16,12 @@ from contextlib import contextmanager
 
 import typer
 
+from dpsynth.cli.spelling import as_typed
 from dpsynth.errors import DPSynthError
 
 REFUSED = 1
 INTERRUPTED = 130
+CLOSED_PIPE = 141
 DEBUG = "DPSYNTH_DEBUG"
 
 
@@ -36,14 +40,20 @@ def refusals(as_json: bool) -> Iterator[None]:
                 warnings.simplefilter("ignore")
             yield
     except DPSynthError as error:
-        _print_error(error.code, str(error), as_json)
+        _print_error(error.code, as_typed(str(error)), as_json)
         raise typer.Exit(REFUSED) from None
     except KeyboardInterrupt:
         _print_error("interrupted", "interrupted; nothing half-written was left", as_json)
         raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        raise typer.Exit(CLOSED_PIPE) from None
     except Exception as error:
-        if debug or isinstance(error, (typer.BadParameter, typer.Exit, typer.Abort, BrokenPipeError)):
+        if debug or isinstance(error, (typer.BadParameter, typer.Exit, typer.Abort)):
             raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason = os.strerror(error.errno)
+            _print_error("unexpected", f"the output must fit where it goes; got: {reason}; try another place", as_json)
+            raise typer.Exit(REFUSED) from None
         _print_error(
             "unexpected",
             f"unexpected {type(error).__name__}; its text is held back because it may quote private data;"

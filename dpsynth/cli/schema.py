@@ -1,4 +1,7 @@
-"""`dpsynth schema`: draft a schema from a table, and check a table against one. Both look at private data."""
+"""`dpsynth schema`: draft a schema from a table, confirm it, and check a table against it.
+
+Drafting and checking look at private data.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ import typer
 from dpsynth.cli.options import Json, SchemaFile, UnitColumn
 from dpsynth.cli.output import print_json
 from dpsynth.cli.refusals import REFUSED, refusals
+from dpsynth.cli.spelling import as_typed
 
 if TYPE_CHECKING:
     from dpsynth.schema.schema import Schema
 
 app = typer.Typer(
-    no_args_is_help=True, help="Draft or check a schema. Both look at the private table: for its steward's eyes only."
+    no_args_is_help=True,
+    help="Draft, confirm or check a schema. Draft and check look at the private table: for its steward's eyes only.",
 )
 
 
@@ -65,14 +70,45 @@ def check(
 
         problems = dpsynth.check(data, dpsynth.Schema.load(schema), unit)
         if as_json:
-            listed = [{"column": each.column, "rule": each.rule, "message": each.message} for each in problems]
+            listed = [
+                {"column": each.column, "rule": each.rule, "message": as_typed(each.message)} for each in problems
+            ]
             print_json({"fits": not problems, "problems": listed})
         else:
             for problem in problems:
-                typer.echo(f"- {problem}")
+                typer.echo(as_typed(f"- {problem}"))
             typer.echo("the table does not fit its schema" if problems else "the table fits its schema")
         if problems:
             raise typer.Exit(REFUSED)
+
+
+@app.command()
+def confirm(
+    file: Annotated[Path, typer.Argument(help="Schema file with items that nobody has confirmed.")],
+    by: Annotated[str, typer.Option(help="Public source that the items stand in, such as 'codebook 2019'.")],
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these columns; by default all of them.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="New file; by default FILE is replaced.")] = None,
+) -> None:
+    """Say that the unreviewed items of a schema stand in a public source, and which.
+
+    This is your statement: look at each item first. Comments in the file are not kept.
+    """
+    with refusals(as_json=False):
+        import dpsynth
+        from dpsynth.errors import SettingError
+
+        if out is not None and out.exists():
+            raise SettingError(f"out ({out}) must not exist; got a file there; try another name")
+        before = dpsynth.Schema.load(file)
+        names = None if columns is None else [name.strip() for name in columns.split(",")]
+        after = before.confirmed(by=by, columns=names)
+        after.save(out or file)
+        waiting = len(after.unreviewed())
+        typer.echo(f"schema: {out or file}, {len(before.unreviewed()) - waiting} items confirmed by {by!r}")
+        if waiting:
+            typer.secho(f"{waiting} items wait for your review.", fg=typer.colors.YELLOW, err=True)
 
 
 def _yaml(drafted: Schema) -> str:

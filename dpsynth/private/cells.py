@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from dpsynth.codec.categorical import spelled
-from dpsynth.schema.columns import Boolean, Categorical, Label
+from dpsynth.schema.columns import Boolean, Categorical, Column, Label, OpenCategorical
 from dpsynth.schema.moments import without_finest_units
 
 # Negative ticks say what is the matter with a cell.
@@ -144,6 +144,16 @@ def unit_of(value: object) -> str | None:
     """The name of the unit in a cell: its text, or the moment in UTC to the microsecond; "" when missing."""
     moment = moment_of(value, None) if is_moment(value) and not is_missing(value) else None
     return text_of(value) if moment is None else str(moment).removesuffix("T00:00:00.000000")
+
+
+def declared_texts(column: Column) -> frozenset[str]:
+    """The labels that a column declares, as text: in such a column none of them stands for a missing cell."""
+    labels: Sequence[Label] = ()
+    if isinstance(column, Categorical | Boolean):
+        labels = column.labels
+    elif isinstance(column, OpenCategorical):
+        labels = (*column.known, column.other)
+    return frozenset({*map(str, labels), *map(spelled, labels)})
 
 
 def label_finder(column: Categorical | Boolean) -> Callable[[object], int]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.errors import DataError
-from dpsynth.private.cells import is_missing, is_moment, is_number, moment_of
+from dpsynth.private.cells import is_missing, is_moment, is_number, moment_of, text_of
 from dpsynth.schema.moments import without_finest_units
 
 if TYPE_CHECKING:
@@ -89,6 +89,18 @@ def distinct(cells: Cells) -> Distinct:
     if cells.missing is not None:
         codes = np.where(cells.missing, -1, codes)
     return Distinct(known, codes)
+
+
+def without_texts(cells: Cells, missing: Set[str]) -> Cells:
+    """The same column with nothing where a cell is exactly one of the texts; numbers and moments stay."""
+    if isinstance(cells, Plain) or not missing:
+        return cells
+    stays = [not (isinstance(value, str | bytes) and text_of(value) in missing) for value in cells.values]
+    if all(stays):
+        return cells
+    # Without its text, too: nothing of it may become a label of an open column.
+    values = [value if stay else None for value, stay in zip(cells.values, stays, strict=True)]
+    return Distinct(values, np.where(np.array([*stays, False])[cells.codes], cells.codes, -1))
 
 
 def _from_numpy(values: NDArray[Any]) -> Cells:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.errors import DataError
+from dpsynth.private.faults import folder_fault, text_fault
 from dpsynth.schema.draft import draft as draft_from_frame
+from dpsynth.schema.draft import numbers_of
 from dpsynth.schema.schema import Schema
 
 if TYPE_CHECKING:
@@ -31,26 +33,26 @@ def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     name = path.name.lower()
+    separator = "\t" if name.endswith((".tsv", ".tsv.gz")) else ","
     try:
-        if name.endswith(".parquet") or path.is_dir():
+        if path.is_dir():
+            raise DataError(
+                f"data ({path}) must be a file; {folder_fault(path) or 'it is a folder; try one of its files'}"
+            )
+        if name.endswith(".parquet"):
             return pd.read_parquet(path)
-        separator = "\t" if name.endswith((".tsv", ".tsv.gz")) else ","
         return pd.read_csv(
             path, sep=separator, dtype="string", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
         ).apply(_as_numbers)
     except OSError as error:
         refusal = f"data ({path}) must be a readable file; got: {error.strerror}"
     except (ValueError, ArithmeticError):
-        refusal = f"data ({path.name}) must be a CSV or Parquet file"
+        fault = None if name.endswith(".parquet") else text_fault(path, separator)
+        refusal = f"data ({path.name}) must be a CSV or Parquet file; {fault or 'it cannot be read as one'}"
     # The cause may quote cells. Out here it is over, and not even the error's context holds it.
     raise DataError(refusal)
 
 
 def _as_numbers(column: pd.Series[str]) -> pd.Series[Any]:
-    import pandas as pd
-
-    present = column.dropna()
-    if present.empty or present.str.match(r"[+-]?0[0-9]").any():
-        return column
-    numbers = pd.to_numeric(present, errors="coerce")
-    return column if numbers.isna().any() else numbers.reindex(column.index)
+    numbers = numbers_of(column.dropna())
+    return column if numbers is None else numbers.reindex(column.index)

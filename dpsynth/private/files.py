@@ -6,7 +6,6 @@ Readers of pandas and Arrow quote cells in their errors; those are caught here a
 from __future__ import annotations
 
 import csv
-import gzip
 import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dpsynth.errors import DataError, Problem
 from dpsynth.private.columns import Cells, cells_of, rows_of
+from dpsynth.private.faults import folder_fault, header_fault, open_quote_fault, open_text, text_fault
 from dpsynth.schema.columns import close_to
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def read(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Prob
     Raises DataError when the source as a whole cannot be read; no message holds a cell.
     """
     if isinstance(data, str | os.PathLike):
+        if not os.fspath(data):
+            raise DataError("data ('') must be the path of a file; got an empty path")
         return _read_file(Path(data), names)
     if isinstance(data, Mapping):
         return _same_length({name: cells_of(data[name]) for name in names if name in data}, _absent(names, list(data)))
@@ -54,12 +56,17 @@ def read(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Prob
 
 
 def _absent(names: Sequence[str], found: Sequence[object]) -> tuple[Problem, ...]:
-    """A problem for each wanted name that is not there, or there more than once."""
+    """A problem for each wanted name that is not there, or there more than once.
+
+    A similar name is proposed only beside another that is there: in a file without a header line, the names
+    are the first row's cells.
+    """
     problems = []
+    is_header = any(name in found for name in names)
     for name in names:
         times = sum(other == name for other in found)
         if times == 0:
-            others = [other for other in found if isinstance(other, str) and other not in names]
+            others = [other for other in found if is_header and isinstance(other, str) and other not in names]
             problems.append(Problem(f"must be in the data{close_to(name, others)}", column=name, rule="present"))
         elif times > 1:
             problems.append(Problem("must be in the data once; try renaming the others", column=name, rule="unique"))
@@ -86,24 +93,46 @@ def _read_file(path: Path, names: Sequence[str]) -> tuple[dict[str, Cells], tupl
     suffix = next((known for known in (*SUFFIXES, ".parquet") if path.name.lower().endswith(known)), None)
     if suffix is None and not path.is_dir():
         raise DataError(f"data ({path.name}) must be a .csv, .tsv, .csv.gz, .tsv.gz or .parquet file")
+    if suffix in SUFFIXES and path.is_dir():
+        raise DataError(f"data ({path.name}) must be a file; it is a folder; try the path of a file in it")
     try:
         return _read_text(path, names, SUFFIXES[suffix]) if suffix in SUFFIXES else _read_parquet(path, names)
     except FileNotFoundError:
-        refusal = f"data ({path}) must be an existing file; got no such file"
+        refusal: str | None = f"data ({path}) must be an existing file; got no such file"
+    except PermissionError:
+        refusal = f"data ({path}) must be a file that you may read; got: permission denied"
     except (pa.ArrowException, OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError):
-        kind = "UTF-8 text with as many fields in every row as in the header" if suffix in SUFFIXES else "Parquet"
-        refusal = f"data ({path.name}) must be readable as {kind}; try opening it with pandas"
+        refusal = None
     # The cause quotes cells of the table. Out here it is over, and not even the error's context holds it.
-    raise DataError(refusal)
+    raise DataError(refusal or _why_unreadable(path, SUFFIXES.get(suffix or "")))
+
+
+def _why_unreadable(path: Path, delimiter: str | None) -> str:
+    """The message for a file that the fast readers gave up on. delimiter: None for Parquet."""
+    if delimiter is not None:
+        fault = text_fault(path, delimiter)
+        kind = "UTF-8 text with as many fields in every row as in the header"
+    elif path.is_dir():
+        fault, kind = None, "a folder of Parquet files with the same columns"
+    else:
+        fault, kind = None if path.stat().st_size else "it is empty", "Parquet"
+    if fault is not None:
+        return f"data ({path.name}) cannot be read: {fault}"
+    return f"data ({path.name}) must be readable as {kind}; try opening it with pandas"
 
 
 def _read_text(path: Path, names: Sequence[str], delimiter: str) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    opened = gzip.open if path.name.lower().endswith(".gz") else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+    with open_text(path) as file:
         header = next(csv.reader(file, delimiter=delimiter), [])
+    # First, for an open quote in the header makes cells of it.
+    fault = open_quote_fault(path, delimiter)
+    if fault is None and header not in [[name] for name in names]:
+        fault = header_fault(path, header, delimiter)
+    if fault is not None:
+        raise DataError(f"data ({path.name}) cannot be read: {fault}")
     problems = _absent(names, header)
     skipped = {problem.column for problem in problems}
     wanted = [name for name in names if name not in skipped]
@@ -134,6 +163,10 @@ def _read_parquet(path: Path, names: Sequence[str]) -> tuple[dict[str, Cells], t
         problems = _absent(names, parquet.read_schema(path).names)
         if any(problem.rule == "unique" for problem in problems):
             return {}, problems  # Arrow cannot pick columns from a file in which names repeat
+    elif path.is_dir():
+        fault = folder_fault(path)
+        if fault is not None:
+            raise DataError(f"data ({path}) cannot be read: {fault}")
     table = dataset.dataset(path, format="parquet")
     found = table.schema.names
     columns, _ = _from_table(table.to_table(columns=[name for name in names if name in found]), names)

@@ -20,8 +20,18 @@ from dpsynth.errors import DataError, Problem, SettingError
 from dpsynth.privacy.randomness import EntropySource
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.bounding import bounded_rows
-from dpsynth.private.cells import NULL, UNKNOWN, UNREADABLE, label_finder, moment_of, number_of, text_of, unit_of
-from dpsynth.private.columns import Cells, Distinct, Plain, distinct, rows_of
+from dpsynth.private.cells import (
+    NULL,
+    UNKNOWN,
+    UNREADABLE,
+    declared_texts,
+    label_finder,
+    moment_of,
+    number_of,
+    text_of,
+    unit_of,
+)
+from dpsynth.private.columns import Cells, Distinct, Plain, distinct, rows_of, without_texts
 from dpsynth.private.files import Data, read
 from dpsynth.private.table import PrivateTable, Rows, Ticks
 from dpsynth.schema.columns import UNITS, Boolean, Categorical, Column, Datetime, Identifier, Numeric, OpenCategorical
@@ -72,19 +82,21 @@ def _converted(
     counted = [column for column in schema.columns if not isinstance(column, Identifier)]
     names = [column.name for column in counted] + ([unit.column] if unit.column is not None else [])
     cells, found = read(data, names)
+    missing = frozenset(schema.missing_values)
     problems = list(found)
     ticks: dict[str, Ticks] = {}
     labels: dict[str, tuple[str, ...]] = {}
     for column in counted:
         if column.name in cells:
-            marked, own_labels = _marked_ticks(column, cells[column.name])
+            present = without_texts(cells[column.name], missing and missing - declared_texts(column))
+            marked, own_labels = _marked_ticks(column, present)
             ticks[column.name], broken = _ruled(column, marked)
             problems += broken
             if own_labels is not None:
                 labels[column.name] = own_labels
     units = None
     if unit.column is not None and unit.column in cells:
-        units = _unit_codes(cells[unit.column])
+        units = _unit_codes(without_texts(cells[unit.column], missing))
         if len(units) and units.min() < 0:
             problems.append(Problem("must name a unit in every row; got missing ones", column=unit.column, rule="unit"))
     count = next((rows_of(column) for column in cells.values()), 0)
@@ -128,8 +140,14 @@ def _ruled(column: Column, ticks: Ticks) -> tuple[Ticks, list[Problem]]:
 
 _MESSAGES = {
     "type": "cells must be text, numbers or booleans",
-    "type numeric": "cells must be numbers, or text that is a number with a decimal point",
-    "type datetime": "cells must be dates, or text in ISO 8601 such as 2024-05-31; try format=... for another spelling",
+    "type numeric": (
+        "cells must be numbers, or text that is a number with a decimal point; "
+        "try the schema's missing_values for a text that means missing"
+    ),
+    "type datetime": (
+        "cells must be dates, or text in ISO 8601 such as 2024-05-31; "
+        "try format=... for another spelling, or the schema's missing_values for a text that means missing"
+    ),
     "unknown boolean": "cells must be true or false, or one of the two labels; try labels=..., or Categorical",
     "unknown": "cells must be among the declared values; try unknown='other', unknown='null', or declare more values",
     "out_of_bounds": "cells must lie within the bounds; try out_of_bounds='clip' or 'null', or wider bounds",

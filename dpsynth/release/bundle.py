@@ -75,6 +75,9 @@ def require_free(target: Path, *, overwrite: bool = False) -> None:
     Raises ReleaseError when `target` is a file or a link, holds files and `overwrite` is false, or
     holds anything besides a release, or when its folder cannot be written.
     """
+    parent = next((each for each in target.absolute().parents if each.exists()), target)
+    if not parent.is_dir():
+        raise ReleaseError(f"out ({target}) must be in a folder; got {parent}, which is a file; try another name")
     with _as_release_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         probe = _sibling(target.absolute(), "probe")
@@ -86,11 +89,19 @@ def require_free(target: Path, *, overwrite: bool = False) -> None:
         return
     present = {entry.name for entry in target.iterdir()}
     if present and not overwrite:
-        raise ReleaseError(f"out ({target}) must be empty or not exist; got files in it; try overwrite")
-    if present and not (MANIFEST in present and present <= {MANIFEST, *FILES}):
+        raise ReleaseError(f"out ({target}) must be empty or not exist; got files in it; try overwrite (--overwrite)")
+    strays = sorted(present - {MANIFEST, *FILES})
+    if present and (strays or MANIFEST not in present):
+        got = f"{_listed(strays)}, which are no part of one" if strays else f"no {MANIFEST}"
         raise ReleaseError(
-            f"out ({target}) must hold a release and nothing else to be overwritten; got other files; try a new name"
+            f"out ({target}) must hold a release and nothing else to be overwritten; got {got};"
+            f" try {'moving them away, or ' if strays else ''}a new name"
         )
+
+
+def _listed(names: list[str], at_most: int = 5) -> str:
+    more = len(names) - at_most
+    return ", ".join(map(repr, names[:at_most])) + (f" and {more} more" if more > 0 else "")
 
 
 def digest_of(stream: BinaryIO) -> str:

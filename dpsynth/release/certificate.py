@@ -265,8 +265,9 @@ def utc_now() -> str:
 
 def public_items(schema: Schema) -> tuple[PublicItem, ...]:
     """Every item of a schema that the promise takes as public, with who declared it so."""
-    rows = () if schema.public_rows is None else (PublicItem("(all columns)", "public_rows", "declared"),)
-    return (*(PublicItem(*triple) for triple in schema.provenance()), *rows)
+    of_all = {"public_rows": schema.public_rows is not None, "missing_values": bool(schema.missing_values)}
+    shared = [PublicItem("(all columns)", item, "declared") for item, given in of_all.items() if given]
+    return (*(PublicItem(*triple) for triple in schema.provenance()), *shared)
 
 
 def _faults_in_words(faults: Iterable[Mapping[str, Any]]) -> str:

@@ -24,6 +24,9 @@ FEW_LABELS = 50
 FEW_NUMBERS = 10
 IDENTIFIER_ROWS = 20
 DECIMALS_LIMIT = 6
+MISSING_WORDS = frozenset(
+    ("?", "-", "--", ".", "N", "NA", "N/A", "na", "n/a", "null", "NULL", "none", "None", "NONE", "missing", "unknown")
+)
 _FALSE_TRUE = (("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("0", "1"))
 _FORMATS = (
     *("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"),
@@ -36,8 +39,10 @@ def draft(data: pd.DataFrame) -> Schema:
     """Guesses a schema from a private table; every item is marked "unreviewed".
 
     Few distinct labels make a Categorical, many an OpenCategorical (whose values are not listed), yes/no a Boolean,
-    values that are all distinct an Identifier; bounds are widened to round numbers. Raises SchemaError naming the
-    columns whose names or types have no place in a schema.
+    values that are all distinct, and many numbers in a column called an id, an Identifier; bounds are widened to round
+    numbers. A word such as "?" or "NA" becomes one of `missing_values` when a text column holds at least as many
+    other cells and those are all numbers or all dates. Raises SchemaError naming the columns whose names or types
+    have no place in a schema.
 
     Privacy: the draft is read from private data without any noise. It is for the steward's eyes: it must not be
     published, and `Schema.require_reviewed` stops every run until each item is confirmed from a public source.
@@ -50,21 +55,57 @@ def draft(data: pd.DataFrame) -> Schema:
     problems: list[Problem] = []
     columns: list[Column] = []
     names: list[object] = list(data.columns)
+    words = {word for position in range(len(names)) if (word := _missing_word(data.iloc[:, position]))}
     for position, name in enumerate(names):
         if not isinstance(name, str):
             message = f"the name of column {position + 1} must be text; try data.columns = data.columns.astype(str)"
             problems.append(Problem(message, rule="name"))
             continue
         try:
-            columns.append(_column(name, data.iloc[:, position]))
+            columns.append(_column(name, data.iloc[:, position], words))
         except SchemaError as error:
             problems.extend(error.problems)
     if problems:
         raise SchemaError("no schema can be drafted:", problems)
-    return Schema(columns)
+    return Schema(columns, missing_values=sorted(words))
 
 
-def _column(name: str, series: pd.Series[Any]) -> Column:
+def numbers_of(present: pd.Series[str]) -> pd.Series[Any] | None:
+    """The numbers that text cells spell; None unless all do and none has a digit after a leading zero, as codes do."""
+    import pandas as pd
+
+    if present.empty or present.str.match(r"[+-]?0[0-9]").any():
+        return None
+    numbers = pd.to_numeric(present, errors="coerce")
+    return None if numbers.isna().any() else numbers
+
+
+def _missing_word(series: pd.Series[Any]) -> str | None:
+    """The one word of a text column beside numbers or dates, when at most half of the cells are that word."""
+    import pandas as pd
+
+    if pd.api.types.infer_dtype(series, skipna=True) != "string":
+        return None
+    present = series.dropna().astype(str)
+    found = MISSING_WORDS.intersection(present.unique())
+    others = present[~present.isin(found)]
+    if len(found) != 1 or 2 * len(others) < len(present):
+        return None
+    return None if numbers_of(others) is None and _moments_of(others) is None else next(iter(found))
+
+
+def _moments_of(present: pd.Series[str]) -> tuple[pd.Series[Any], str] | None:
+    """The moments that text cells spell, with their format; None when no known format reads them all."""
+    import pandas as pd
+
+    for pattern in _FORMATS:
+        some = pd.to_datetime(present.iloc[:100], format=pattern, errors="coerce")
+        if some.notna().all() and (moments := pd.to_datetime(present, format=pattern, errors="coerce")).notna().all():
+            return moments, pattern
+    return None
+
+
+def _column(name: str, series: pd.Series[Any], words: set[str]) -> Column:
     import pandas as pd
 
     kind = pd.api.types.infer_dtype(series, skipna=True)
@@ -82,26 +123,26 @@ def _column(name: str, series: pd.Series[Any]) -> Column:
         labels = present.cat.categories.tolist()
         if {type(label) for label in labels} <= {str, int, bool} and len(labels) <= FEW_LABELS:
             return _labels(name, labels, nullable, ordered=bool(present.cat.ordered))
-        return _column(name, series.astype(object))
+        return _column(name, series.astype(object), words)
     if kind == "string":
-        return _text(name, present.astype(str), nullable)
+        return _text(name, present.astype(str), nullable, words)
     message = f"values must be all text, all numbers, all dates or all true/false; got {kind}; try converting them"
     raise SchemaError("a column:", [Problem(message, name, "type")])
 
 
-def _text(name: str, present: pd.Series[Any], nullable: bool) -> Column:
-    import pandas as pd
-
-    for pattern in _FORMATS:
-        some = pd.to_datetime(present.iloc[:100], format=pattern, errors="coerce")
-        if some.notna().all() and (moments := pd.to_datetime(present, format=pattern, errors="coerce")).notna().all():
-            return _datetime(name, moments, nullable, pattern)
+def _text(name: str, present: pd.Series[Any], nullable: bool, words: set[str]) -> Column:
+    others = present[~present.isin(words)]
+    marked = len(others) < len(present)
+    if len(others) and (found := _moments_of(others)) is not None:
+        return _datetime(name, found[0], nullable or marked, found[1])
+    if marked and (numbers := numbers_of(others)) is not None:
+        return _number(name, numbers, nullable=True)
     if _is_identifier(name, present, nullable):
         return Identifier(name, source=UNREVIEWED)
     labels = present.unique().tolist()
     if len(labels) <= FEW_LABELS and 2 * len(labels) <= len(present):
         return _labels(name, sorted(labels), nullable, ordered=False)
-    return OpenCategorical(name, nullable=nullable, source=UNREVIEWED)
+    return OpenCategorical(name, nullable=nullable or marked, source=UNREVIEWED)
 
 
 def _labels(name: str, labels: list[Any], nullable: bool, ordered: bool) -> Column:
@@ -125,7 +166,8 @@ def _number(name: str, present: pd.Series[Any], nullable: bool) -> Column:
     decimals = _decimals(finite)
     if decimals == 0 and 2 <= len(finite) <= FEW_NUMBERS and 2 * len(finite) <= len(present):
         return _labels(name, sorted(map(int, finite)), nullable, ordered=True)
-    if decimals == 0 and (high - low >= TICKS_LIMIT // 2 or max(-low, high) >= 2**62):
+    called_id = _IDENTIFIER_NAME.search(name) is not None and len(finite) > FEW_LABELS
+    if decimals == 0 and (called_id or high - low >= TICKS_LIMIT // 2 or max(-low, high) >= 2**62):
         return Identifier(name, source=UNREVIEWED)
     lower, upper = _round_bounds(low, high, decimals)
     if decimals == 0:

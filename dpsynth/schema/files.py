@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dpsynth.errors import Problem, SchemaError, SettingError
 from dpsynth.schema.columns import COLUMN_TYPES, Column
-from dpsynth.schema.provenance import items
+from dpsynth.schema.provenance import UNREVIEWED, items
+from dpsynth.schema.rules import missing_value_faults
 from dpsynth.schema.shapes import VERSION, faults, models
 from dpsynth.schema.text import DocumentPath, Lines, from_json_text, from_yaml_text, line_of, to_yaml_text
 from dpsynth.schema.wording import close_to, kind_of
@@ -20,19 +21,22 @@ from dpsynth.schema.wording import close_to, kind_of
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+Parts = tuple[tuple[Column, ...], int | None, tuple[str, ...]]
+"""Columns, public row count and missing values of a schema, in the order in which Schema takes them."""
+
 FILE_LIMIT_BYTES = 32 * 2**20
 _HEADER = "# A dpsynth schema: everything in this file is public. Format: docs/reference/schema.md\n"
 _DRAFT_HEADER = """\
 # A DRAFT of a dpsynth schema, guessed from private data. Do not publish it as it is.
 # 1. Compare every item with a public source (codebook, questionnaire, law), and mend it:
-#    types, bounds, values and `nullable` must not depend on who is in the table.
+#    types, bounds, values, `nullable` and `missing_values` must not depend on who is in the table.
 # 2. Replace `source: unreviewed` by who declared the column public, such as `source: codebook 2019`.
 # No run starts while an item is unreviewed. Format: docs/reference/schema.md
 """
 
 
-def read(path: str | os.PathLike[str]) -> tuple[tuple[Column, ...], int | None]:
-    """Columns and public row count of a schema file; raises SchemaError with every problem and its line."""
+def read(path: str | os.PathLike[str]) -> Parts:
+    """The parts of the schema in a file; raises SchemaError with every problem and its line."""
     path = Path(path)
     kind = _kind(path)
     headline = f"schema file {path.name!r} is not valid:"
@@ -47,12 +51,12 @@ def read(path: str | os.PathLike[str]) -> tuple[tuple[Column, ...], int | None]:
     document, lines, problems = from_json_text(text) if kind == "json" else from_yaml_text(text)
     if document is None:
         raise SchemaError(headline, problems or [Problem("file must hold a schema; got an empty file")])
-    return _columns(document, lines, problems, headline)
+    return _parts(document, lines, problems, headline)
 
 
-def parse(document: Mapping[str, Any]) -> tuple[tuple[Column, ...], int | None]:
-    """Columns and public row count of a document in the file format; raises SchemaError with every problem."""
-    return _columns(document, {}, [], "the schema is not valid:")
+def parse(document: Mapping[str, Any]) -> Parts:
+    """The parts of the schema in a document of the file format; raises SchemaError with every problem."""
+    return _parts(document, {}, [], "the schema is not valid:")
 
 
 def write(document: Mapping[str, Any], path: str | os.PathLike[str], unreviewed: bool = False) -> None:
@@ -61,7 +65,7 @@ def write(document: Mapping[str, Any], path: str | os.PathLike[str], unreviewed:
     if _kind(path) == "json":
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     else:
-        text = (_DRAFT_HEADER if unreviewed else _HEADER) + to_yaml_text(document)
+        text = (_DRAFT_HEADER + _hints(document) if unreviewed else _HEADER) + to_yaml_text(document)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         # A draft holds private values: it is for the eyes of the steward alone.
@@ -78,10 +82,23 @@ def write(document: Mapping[str, Any], path: str | os.PathLike[str], unreviewed:
         temporary.unlink(missing_ok=True)
 
 
-def document(columns: Iterable[Column], public_rows: int | None) -> dict[str, Any]:
-    """The file format of columns: plain dicts, lists and scalars; items at their defaults are left out."""
+def document(columns: Iterable[Column], public_rows: int | None, missing_values: Sequence[str]) -> dict[str, Any]:
+    """The file format of a schema: plain dicts, lists and scalars; items at their defaults are left out."""
     rows = {} if public_rows is None else {"public_rows": public_rows}
-    return {"version": VERSION, **rows, "columns": [_entry(column) for column in columns]}
+    missing = {"missing_values": list(missing_values)} if missing_values else {}
+    return {"version": VERSION, **rows, **missing, "columns": [_entry(column) for column in columns]}
+
+
+def _hints(document: Mapping[str, Any]) -> str:
+    """Comments of a draft: what the steward should think of, one line for each column and for `missing_values`."""
+    hints = [
+        f"# {entry['name']}: looks like an identifier; if it names a person with several rows, give it as --unit\n"
+        for entry in document["columns"]
+        if entry["type"] == "identifier" and entry.get("source") == UNREVIEWED
+    ]
+    if "missing_values" in document:
+        hints.append("# missing_values: keep the texts that a public source lists as marks for a missing cell\n")
+    return "".join(hints)
 
 
 def repeated(names: Sequence[Any]) -> list[int]:
@@ -112,15 +129,16 @@ def _is_range(values: Sequence[Any]) -> bool:
     return len(values) > 2 and set(map(type, values)) == {int} and values == tuple(range(values[0], values[-1] + 1))
 
 
-def _columns(
-    document: object, lines: Lines, problems: list[Problem], headline: str
-) -> tuple[tuple[Column, ...], int | None]:
-    """Columns and public row count of a document; raises SchemaError with what was wrong with its text, too."""
+def _parts(document: object, lines: Lines, problems: list[Problem], headline: str) -> Parts:
+    """The parts of the schema in a document; raises SchemaError with what was wrong with its text, too."""
     shape, shape_by_type = models()
     problems = problems + faults(shape, document, (), None, lines)
     top = document if isinstance(document, Mapping) else {}
     if top.get("version") not in (None, VERSION):
         raise SchemaError(headline, [problem for problem in problems if problem.rule == "version"])
+    missing = top.get("missing_values", [])
+    for place, fault in missing_value_faults(missing if isinstance(missing, list) else []).items():
+        problems.append(Problem(fault, rule="missing_values", line=line_of(lines, ("missing_values", place))))
     entries = top.get("columns")
     entries = entries if isinstance(entries, list) else []
     columns = []
@@ -134,7 +152,7 @@ def _columns(
         problems.append(Problem("name must be unique in the schema", entries[position]["name"], "name", line))
     if problems:
         raise SchemaError(headline, sorted(problems, key=lambda problem: problem.line or 0))
-    return tuple(columns), top.get("public_rows")
+    return tuple(columns), top.get("public_rows"), tuple(missing)
 
 
 def _column(

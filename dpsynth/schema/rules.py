@@ -124,6 +124,20 @@ class Rules:
             self.broken("missing", "missing must be left out of a nullable column: its missing values stay null")
 
 
+def missing_value_faults(texts: Sequence[object]) -> dict[int, str]:
+    """What is wrong with each entry of a schema's `missing_values`, by its place in the list."""
+    faults: dict[int, str] = {}
+    for place, text in enumerate(texts):
+        entry = f"entry {place + 1} of missing_values"
+        if not isinstance(text, str) or not encodable(text):
+            faults[place] = f"{entry} must be text; got {kind_of(text)}; try quotes"
+        elif text == "":
+            faults[place] = f"{entry} must not be the empty text, which is missing anyway; try leaving it out"
+        elif text in texts[:place]:
+            faults[place] = f"{entry} must be distinct; got an earlier entry again"
+    return faults
+
+
 def plain(value: Any) -> Any:
     """A numpy scalar as the Python value it stands for; a numpy moment stays what it is."""
     return value.item() if isinstance(value, np.generic) and not isinstance(value, np.datetime64) else value

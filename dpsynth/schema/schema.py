@@ -13,6 +13,7 @@ from dpsynth.errors import Problem, SchemaError, SettingError
 from dpsynth.schema import files
 from dpsynth.schema.columns import Column
 from dpsynth.schema.provenance import UNREVIEWED, provenance
+from dpsynth.schema.rules import missing_value_faults
 from dpsynth.schema.wording import close_to, kind_of
 
 
@@ -20,7 +21,9 @@ from dpsynth.schema.wording import close_to, kind_of
 class Schema:
     """Columns of a private table in table order, all public; `public_rows` is a row count declared public, or None.
 
-    Raises SchemaError when there is no column or two have one name.
+    A text cell that is exactly one of `missing_values`, such as "?" or "N", is a missing cell in every column, save
+    where the column declares that text as a label of its own.
+    Raises SchemaError when there is no column or two have one name, or a missing value is not a text of its own.
 
     Privacy: nothing in a schema is paid for, so nothing in it may be read from the private table. Items that
     `draft` guessed from data are marked "unreviewed", and no run starts before somebody has confirmed them.
@@ -33,6 +36,7 @@ class Schema:
 
     columns: Sequence[Column]
     public_rows: int | None = None
+    missing_values: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         columns = tuple(self.columns)
@@ -54,8 +58,18 @@ class Schema:
         rows = self.public_rows
         if rows is not None and (type(rows) is not int or rows < 0):
             problems.append(Problem("public_rows must be a whole number of rows, or None", rule="public_rows"))
+        problems += self._missing_value_problems()
         if problems:
             raise SchemaError("the schema is not valid:", problems)
+
+    def _missing_value_problems(self) -> list[Problem]:
+        """Keeps `missing_values` as a tuple, and says what is wrong with it."""
+        texts = self.missing_values
+        if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+            message = f"missing_values must be a list of texts; got {kind_of(texts)}; try missing_values=['?']"
+            return [Problem(message, rule="missing_values")]
+        object.__setattr__(self, "missing_values", tuple(texts))
+        return [Problem(fault, rule="missing_values") for fault in missing_value_faults(texts).values()]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -79,7 +93,9 @@ class Schema:
 
     def __repr__(self) -> str:
         rows = "" if self.public_rows is None else f", public_rows={self.public_rows}"
-        return f"Schema([{', '.join(map(repr, self.columns))}]{rows})"
+        texts = "<unreviewed>" if self.unreviewed() else repr(self.missing_values)
+        missing = f", missing_values={texts}" if self.missing_values else ""
+        return f"Schema([{', '.join(map(repr, self.columns))}]{rows}{missing})"
 
     def provenance(self) -> tuple[tuple[str, str, str], ...]:
         """Every public item as (column, item, who declared it public)."""
@@ -128,11 +144,12 @@ class Schema:
         if isinstance(columns, str):
             raise SettingError("columns must be a list of column names; got text")
         chosen = set(self.names if columns is None else (self[name].name for name in columns))
-        return Schema([_confirmed(c, by) if c.name in chosen else c for c in self.columns], self.public_rows)
+        confirmed = [_confirmed(column, by) if column.name in chosen else column for column in self.columns]
+        return Schema(confirmed, self.public_rows, self.missing_values)
 
     def to_json(self) -> dict[str, Any]:
         """The schema as plain dicts, lists and scalars: the format of a schema file."""
-        return files.document(self.columns, self.public_rows)
+        return files.document(self.columns, self.public_rows, self.missing_values)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Schema:

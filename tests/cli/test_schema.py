@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import dpsynth
-from dpsynth.cli.main import app
+from dpsynth.cli.app import app
 
 CANARY = "CANARY-4711-Jane-Doe"
 
@@ -68,6 +68,42 @@ def test_an_unreadable_table_is_refused_without_quoting_it(tmp_path: Path, conte
     assert result.exit_code == 1
     assert result.stderr.startswith("error: data (")
     assert CANARY not in result.output
+
+
+def _unreviewed(path: Path) -> Path:
+    columns = [dpsynth.Boolean(name, source="unreviewed") for name in ("smoker", "member")]
+    dpsynth.Schema([*columns, dpsynth.Boolean("of age", source="law")], public_rows=9).save(path)
+    return path
+
+
+def test_confirming_writes_who_answers_for_the_items(tmp_path: Path) -> None:
+    file = _unreviewed(tmp_path / "schema.yaml")
+    first = CliRunner().invoke(app, ["schema", "confirm", str(file), "--by", "codebook 2019", "--columns", "smoker"])
+    assert first.exit_code == 0, first.output
+    assert "wait for your review" in first.stderr
+    schema = dpsynth.Schema.load(file)
+    assert {column for column, _ in schema.unreviewed()} == {"member"}
+    assert (schema["smoker"].source, schema["of age"].source, schema.public_rows) == ("codebook 2019", "law", 9)
+    out = tmp_path / "public.json"
+    rest = CliRunner().invoke(app, ["schema", "confirm", str(file), "--by", "register", "--out", str(out)])
+    assert (rest.exit_code, rest.stderr) == (0, "")
+    assert dpsynth.Schema.load(out).unreviewed() == ()
+    assert dpsynth.Schema.load(file).unreviewed() != ()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["public.json", "schema.yaml"]
+
+
+@pytest.mark.parametrize(
+    "options", [["--by", " "], ["--by", "x", "--columns", "nobody"], ["--by", "x", "--out", "schema.yaml"]]
+)
+def test_a_refused_confirmation_leaves_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = _unreviewed(tmp_path / "schema.yaml").read_bytes()
+    result = CliRunner().invoke(app, ["schema", "confirm", "schema.yaml", *options])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert (tmp_path / "schema.yaml").read_bytes() == before
 
 
 def test_check_names_columns_and_rules_and_no_cell(tmp_path: Path) -> None:

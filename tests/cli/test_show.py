@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import dpsynth
-from dpsynth.cli.main import app
+from dpsynth.cli.app import app
 from dpsynth.release.bundle import FILES, write_directory
 from dpsynth.release.documents import to_document
 from dpsynth.release.plain_words import plain_words

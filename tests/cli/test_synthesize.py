@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import dpsynth
-from dpsynth.cli.main import app
+from dpsynth.cli.app import app
 from dpsynth.errors import DataError
 
 CANARY = "CANARY-4711-Jane-Doe"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,7 +228,7 @@ def test_an_empty_line_in_a_file_of_one_column_is_a_row(tmp_path: Path) -> None:
 def test_a_file_without_rows_or_wanted_columns(tmp_path: Path) -> None:
     columns, problems = read(write_text(tmp_path, "a,b\n"), ["a"])
     assert (listed(columns["a"]), problems) == ([], ())
-    columns, problems = read(write_text(tmp_path, ""), ["a"])
+    columns, problems = read(write_text(tmp_path, "a,b\n"), ["c"])
     assert (columns, [problem.rule for problem in problems]) == ({}, ["present"])
 
 
@@ -238,6 +239,8 @@ def test_a_file_without_rows_or_wanted_columns(tmp_path: Path) -> None:
         ("t.csv", f"a,b\n{CANARY}\n".encode()),
         ("t.csv", b"a,b\n\xff\xfe" + CANARY.encode() + b",2\n"),
         ("t.csv", b"\xff\xfea,b\n1,2\n"),
+        ("t.csv", f'a,b\n1,"{CANARY}\n2,3\n'.encode()),
+        ("t.csv", f'a,"b\n{CANARY},2\n2,3\n'.encode()),
         ("t.csv.gz", CANARY.encode()),
         ("t.csv.gz", gzip.compress(f"a,b\n{CANARY},2\n".encode() * 1000, mtime=0)[:-30]),
         ("t.parquet", CANARY.encode()),
@@ -253,6 +256,80 @@ def test_unreadable_files_are_refused_without_their_cells(name: str, content: by
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("t.csv", b"a,b\nM\xfcller,2\n", "line 2 is not UTF-8; save the file as UTF-8"),
+        ("t.csv", "a,b\n1,2\n".encode("utf-16"), "line 1 is not UTF-8"),
+        ("t.csv", b"a,b\n" + 20_000 * b"1,2\n" + b"\xff,2\n", "line 20002 is not UTF-8"),
+        ("t.csv", b"a,b\n" + 9 * b"1,2\n" + b"1,2,3,4,5\n", "line 11 has 5 fields, the header has 2"),
+        ("t.csv", b'a,b\n"x\ny",2\n\n1\n', "line 5 has 1 field, the header has 2"),
+        ("t.tsv.gz", gzip.compress(b"a\tb\n1\t2\t3\n", mtime=0), "line 2 has 3 fields, the header has 2"),
+        ("t.csv", b'a,b\n1,2\n3,"4\n5,6\n', "a quote in line 3 is not closed"),
+        ("t.csv", b'a,b\n1,2\n"3,4\n5,6', "a quote in line 3 is not closed"),
+        ("t.csv", b'a,"b\n1,2\n', "a quote in line 1 is not closed"),
+        ("t.csv", b'a,b\n"' + b"x" * 200_000 + b",1\n", "a quote in line 2 is not closed"),
+        ("t.csv", b"", "is empty"),
+        ("t.csv.gz", b"", "is empty"),
+        ("t.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
+        ("t.parquet", b"", "is empty"),
+        ("t.csv", b"\na,b\n1,2\n", "line 1 is blank"),
+        (
+            "t.csv",
+            b"a;b\n1;2\n",
+            "expected commas; got one field with ';' in it: save with commas, or name the file .tsv",
+        ),
+        ("t.csv", b"a\tb\n1\t2\n", "expected commas; got one field with a tab in it"),
+        ("t.tsv", b"a,b\n1,2\n", "expected tabs; got one field with ',' in it"),
+        ("t.csv.gz", b"a,b\n1,2\n", "is not gzip"),
+        ("t.csv", gzip.compress(b"a,b\n1,2\n", mtime=0), "is gzip; try its name with .gz"),
+        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 1000, mtime=0)[:-12], "cut off or damaged"),
+    ],
+)
+def test_an_unreadable_file_is_told_what_is_wrong_and_where(
+    name: str, content: bytes, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=re.escape(words)) as caught:
+        read(write_text(tmp_path, content, name), ["a", "b"])
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "text", ['a,b\n5" pipe,2\n3,4\n', 'a,b\n"x"y,2\n3,4\n', 'a,b\n1,"2"\n3,5"\n', 'a,b\n1,2\n3,4"']
+)
+def test_a_quote_inside_a_field_opens_nothing(text: str, tmp_path: Path) -> None:
+    columns, problems = read(write_text(tmp_path, text), ["a", "b"])
+    assert (len(listed(columns["a"])), problems) == (2, ())
+
+
+def test_a_single_column_may_hold_any_mark_in_its_name(tmp_path: Path) -> None:
+    columns, _ = read(write_text(tmp_path, "a;b\nx\n"), ["a;b"])
+    assert listed(columns["a;b"]) == ["x"]
+
+
+def test_folders_that_are_no_tables(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").mkdir()
+    with pytest.raises(DataError, match="is a folder"):
+        read(tmp_path / "t.csv", ["a"])
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "_temporary").mkdir()
+    (tmp_path / "parts" / "_temporary" / "0.txt").write_text(CANARY)
+    with pytest.raises(DataError, match="holds no Parquet files"):
+        read(tmp_path / "parts", ["a"])
+    FRAME.to_parquet(tmp_path / "parts" / "0.parquet")
+    assert listed(read(tmp_path / "parts", ["age"])[0]["age"]) == ["3", "40", "5", "6"]
+    (tmp_path / "parts" / "notes.txt").write_text(CANARY)
+    with pytest.raises(DataError, match=r"'notes\.txt' in it is no Parquet file") as caught:
+        read(tmp_path / "parts", ["a"])
+    assert caught.value.__context__ is None
+
+
+def test_an_empty_path() -> None:
+    with pytest.raises(DataError, match="empty path"):
+        read("", ["a"])
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -271,3 +348,14 @@ def test_other_objects_are_refused_by_type_only() -> None:
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(DataError, match="same number of rows"):
         read({"a": np.array([1]), "b": np.array([1, 2])}, ["a", "b"])
+
+
+def test_a_first_row_that_is_no_header_is_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("agee,SECRET-4711\n5,6\n")
+    _, problems = read(tmp_path / "t.csv", ["age", "SECRET-4712"])
+    assert len(problems) == 2
+    assert "agee" not in str(problems)
+    assert CANARY not in str(problems)
+    (tmp_path / "t.csv").write_text("agee,sex\n5,6\n")
+    _, problems = read(tmp_path / "t.csv", ["age", "sex"])
+    assert "agee" in str(problems)

@@ -7,6 +7,7 @@ import traceback
 import warnings
 import zoneinfo
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,79 @@ def test_a_masked_number_is_missing_whatever_stands_below_the_mask(cells: Any) -
 def test_a_masked_moment_is_missing() -> None:
     cells = pa.array([dt.date(2020, 1, 2), None])
     assert ticks(Datetime("c", lower="2020-01-01", upper="2020-12-31", nullable=True), cells) == [1, -1]
+
+
+MARKS = ("?", "N", "9")
+HOLDERS = [
+    list,
+    lambda cells: np.array(cells, dtype=object),
+    lambda cells: pd.Series(cells, dtype="string"),
+    lambda cells: pd.Series(cells, dtype="category"),
+    lambda cells: [cell.encode() for cell in cells],
+    pa.array,
+    lambda cells: pa.array(cells).dictionary_encode(),
+]
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize(
+    ("column", "cells", "expected"),
+    [
+        (Numeric("c", lower=0, upper=9, integer=True, nullable=True), ["?", "4", "N", "9", "9.0"], [-1, 4, -1, -1, 9]),
+        (Numeric("c", lower=0, upper=9, integer=True, missing=3), ["?", "4"], [3, 4]),
+        (Datetime("c", lower="2020-01-01", upper="2020-01-09", nullable=True), ["N", "2020-01-02"], [-1, 1]),
+        (Boolean("c", nullable=True), ["N", "n", "y", "?"], [-1, 0, 1, -1]),
+        (Boolean("c", nullable=True, labels=["N", "Y"]), ["N", "Y", "?"], [0, 1, -1]),
+        (Categorical("c", values=["a", "b"], nullable=True), ["N", "b", "?"], [-1, 1, -1]),
+        (Categorical("c", values=["a", ""], nullable=True), ["N", "", "a"], [-1, 1, 0]),
+        (Categorical("c", values=["a", "?"], nullable=True), ["N", "?", "a"], [-1, 1, 0]),
+        (Categorical("c", values=[9, 8], nullable=True), ["9", "N", "8"], [0, -1, 1]),
+        (Categorical("c", values=["a"], unknown="other", nullable=True), ["N", "zz"], [-1, 1]),
+        (Categorical("c", values=["a"], unknown="other", other="?", nullable=True), ["N", "?", "zz"], [-1, 1, 1]),
+        (Categorical("c", values=["a"], missing="a"), ["N", "a"], [0, 0]),
+        (OpenCategorical("c", nullable=True), ["N", "a", "?", "b"], [-1, 0, -1, 1]),
+        (OpenCategorical("c", nullable=True, known=["N"]), ["N", "?"], [0, -1]),
+    ],
+)
+def test_a_declared_text_is_missing_in_every_column_that_has_no_such_label(
+    column: Column, cells: list[str], expected: list[int], holder: Any
+) -> None:
+    table = ingest({"c": holder(cells)}, Schema([column], missing_values=MARKS), ROW, OsEntropy())
+    assert table.rows().ticks["c"].tolist() == expected
+    assert not set(table.rows().labels.get("c", ())) & (set(MARKS) - {"N"})
+
+
+def test_missing_values_leave_numbers_and_other_spellings_alone() -> None:
+    column = Numeric("c", lower=0, upper=9, integer=True, nullable=True)
+    for cells in ([9, 4], np.array([9, 4]), [9.0, "4"], [np.int8(9), 4], [" 9", "4"]):
+        table = ingest({"c": cells}, Schema([column], missing_values=["9"]), ROW, OsEntropy())
+        assert table.rows().ticks["c"].tolist() == [9, 4]
+    cells = ["9", 9, b"9", None]
+    table = ingest({"c": cells}, Schema([column], missing_values=["9"]), ROW, OsEntropy())
+    assert table.rows().ticks["c"].tolist() == [-1, 9, -1, -1]
+
+
+def test_a_missing_value_follows_the_rules_and_the_check_sees_it() -> None:
+    column = Numeric("c", lower=0, upper=9, integer=True)
+    assert [problem.rule for problem in check({"c": ["?", "4"]}, Schema([column]))] == ["type"]
+    assert [problem.rule for problem in check({"c": ["?", "4"]}, Schema([column], missing_values=["?"]))] == ["missing"]
+
+
+def test_a_missing_value_names_no_unit() -> None:
+    data = {"person": ["p", "?", "q"], "a": [True, False, True]}
+    for columns in ([Boolean("a")], [Boolean("a"), Identifier("person")]):
+        assert check(data, Schema(columns), unit="person") == ()
+        (problem,) = check(data, Schema(columns, missing_values=["?"]), unit="person")
+        assert (problem.column, problem.rule) == ("person", "unit")
+    assert check({**data, "person": [1, 9, 2]}, Schema([Boolean("a")], missing_values=["9"]), unit="person") == ()
+
+
+def test_every_cell_of_a_csv_file_is_text(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("c,d\n9,x\n4,?\n")
+    columns = [Numeric("c", lower=0, upper=9, integer=True, nullable=True), OpenCategorical("d", nullable=True)]
+    table = ingest(tmp_path / "t.csv", Schema(columns, missing_values=["9", "?"]), ROW, OsEntropy())
+    assert table.rows().ticks["c"].tolist() == [-1, 4]
+    assert table.rows().ticks["d"].tolist() == [0, -1]
 
 
 def test_a_refused_unknown_value_is_not_also_called_missing() -> None:
@@ -309,7 +383,8 @@ SCHEMA = Schema(
         Datetime("t", lower="2020-01-01", upper="2020-12-31", nullable=True),
         Boolean("b", nullable=True),
         OpenCategorical("o", nullable=True),
-    ]
+    ],
+    missing_values=["zz", "q", "3"],
 )
 CELLS: dict[str, st.SearchStrategy[Any]] = {
     "c": st.sampled_from(["a", "b", "1", 1, 1.0, True, "zz", 2, "", None, float("nan"), b"a"]),

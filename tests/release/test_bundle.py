@@ -150,6 +150,18 @@ def test_overwriting_replaces_only_a_release(tmp_path: Path) -> None:
     write_directory(target, _writers("new"), overwrite=True)
     assert Directory(target).read("model.npz", 100) == b"model.npz new"
     (target / "notes.txt").write_text("mine")
-    with pytest.raises(ReleaseError, match="other files"):
+    with pytest.raises(ReleaseError, match=r"got 'notes\.txt', which"):
         require_free(target, overwrite=True)
     assert (target / "notes.txt").exists()
+    for number in range(7):
+        (target / f"{number}.log").write_text("mine")
+    with pytest.raises(ReleaseError, match=r"'0\.log', .* '4\.log' and 3 more"):
+        require_free(target, overwrite=True)
+
+
+def test_a_file_among_the_parents_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for name in ("file/x", "file/x/y"):
+        with pytest.raises(ReleaseError, match=r"file, which is a file"):
+            require_free(tmp_path / name)
+    assert _names(tmp_path) == ["file"]

@@ -30,6 +30,7 @@ from dpsynth.release.certificate import (
     Software,
     Spending,
     Unit,
+    public_items,
     utc_now,
 )
 
@@ -187,3 +188,13 @@ def test_the_certificates_of_neighbours_differ_only_where_noise_is() -> None:
     first, second = ({key: value for key, value in each.items() if key not in noisy} for each in documents)
     assert first == second
     assert first["noise"] == {"law": EXACT_NOISE, "entropy": TEST_ENTROPY, "private": False}
+
+
+def test_what_a_schema_declares_of_all_columns_is_a_public_item():
+    columns = [dpsynth.Boolean("member", source="statutes")]
+    assert {item.column for item in public_items(dpsynth.Schema(columns))} == {"member"}
+    found = public_items(dpsynth.Schema(columns, public_rows=9, missing_values=["?"]))[-2:]
+    assert [(item.column, item.item, item.source) for item in found] == [
+        ("(all columns)", "public_rows", "declared"),
+        ("(all columns)", "missing_values", "declared"),
+    ]

@@ -91,6 +91,88 @@ def test_an_identifier_is_known_by_its_name_in_a_small_table() -> None:
         assert guess(["a", "b", "c"], name).type == "open-categorical"
 
 
+def test_many_numbers_that_repeat_are_an_identifier_in_a_column_called_one() -> None:
+    many, few = [1000 + i % 60 for i in range(200)], [1000 + i % 50 for i in range(200)]
+    for name in ("id", "patient_id", "PatientID"):
+        assert guess(many, name) == Identifier(name, source=WHO)
+        assert guess([*many, None], name) == Identifier(name, source=WHO)
+        assert guess(few, name).type == "numeric"
+        assert guess([number + 0.5 for number in many], name).type == "numeric"
+    assert guess(many, "paid").type == "numeric"
+
+
+MARKED: list[tuple[str, list[str], Column]] = [
+    (
+        "numbers",
+        [str(i % 40) for i in range(99)],
+        Numeric("x", lower=0, upper=40, integer=True, nullable=True, source=WHO),
+    ),
+    (
+        "cents",
+        ["0.25", "17.5", "99.99"] * 20,
+        Numeric("x", lower=0.0, upper=100.0, decimals=2, nullable=True, source=WHO),
+    ),
+    ("codes", ["3", "1", "2"] * 20, Categorical("x", values=[1, 2, 3], nullable=True, ordered=True, source=WHO)),
+    ("zero and one", ["0", "1"] * 20, Boolean("x", labels=[0, 1], nullable=True, source=WHO)),
+    (
+        "dates",
+        ["04.03.2015", "31.12.2016"] * 20,
+        Datetime("x", lower="2015-01-01", upper="2016-12-31", format="%d.%m.%Y", nullable=True, source=WHO),
+    ),
+]
+
+
+@pytest.mark.parametrize("word", ["?", "N", "NA", "n/a", "-", "null", "none"])
+@pytest.mark.parametrize(("cells", "expected"), [case[1:] for case in MARKED], ids=[case[0] for case in MARKED])
+def test_one_word_beside_numbers_or_dates_is_a_missing_value(word: str, cells: list[str], expected: Column) -> None:
+    schema = draft(pd.DataFrame({"x": [*cells, word, word]}))
+    assert schema.missing_values == (word,)
+    assert schema["x"] == expected
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [*map(str, range(60)), "top"],
+        [*map(str, range(60)), "?", "NA"],
+        [*map(str, range(20)), *["?"] * 21],
+        [*(f"{i:02}" for i in range(60)), "?"],
+        [*(f"w{i}" for i in range(60)), "?"],
+        ["?"] * 9,
+    ],
+    ids=["another word", "two words", "mostly the word", "codes with leading zeros", "words", "nothing else"],
+)
+def test_other_words_are_values(cells: list[str]) -> None:
+    schema = draft(pd.DataFrame({"x": cells}))
+    assert schema.missing_values == ()
+    assert schema["x"].type in ("identifier", "open-categorical", "categorical")
+
+
+def test_a_missing_value_of_one_column_is_a_label_where_labels_are_listed() -> None:
+    ages = [*map(str, range(60)), *["N"] * 40]
+    free = [*(f"w{i % 80}" for i in range(99)), "N"]
+    schema = draft(pd.DataFrame({"age": ages, "smoker": ["N", "Y"] * 50, "free": free, "two": [*ages[1:99], "N", "?"]}))
+    assert schema.missing_values == ("N",)
+    assert schema["age"].type == "numeric"
+    assert schema["smoker"] == Boolean("smoker", labels=["N", "Y"], source=WHO)
+    assert schema["free"] == OpenCategorical("free", nullable=True, source=WHO)
+    assert schema["two"] == OpenCategorical("two", nullable=True, source=WHO)
+
+
+def test_the_file_of_a_draft_says_what_to_think_of(tmp_path: Path) -> None:
+    data = pd.DataFrame({"patient_id": [i % 70 for i in range(140)], "age": [*map(str, range(70)), *["?"] * 70]})
+    schema = draft(data)
+    schema.save(tmp_path / "draft.yaml")
+    comments = [line for line in (tmp_path / "draft.yaml").read_text().splitlines() if line.startswith("#")]
+    assert any("# patient_id: looks like an identifier" in line and "--unit" in line for line in comments)
+    assert any(line.startswith("# missing_values: ") for line in comments)
+    assert Schema.load(tmp_path / "draft.yaml") == schema
+    schema.confirmed(by="codebook 2019").save(tmp_path / "schema.yaml")
+    text = (tmp_path / "schema.yaml").read_text()
+    assert text.count("#") == 1
+    assert "missing_values: ['?']" in text
+
+
 def test_an_ordered_category_keeps_its_order() -> None:
     values = pd.Series(["low", "high"] * 3).astype(pd.CategoricalDtype(["low", "mid", "high"], ordered=True))
     assert guess(values) == Categorical("x", values=["low", "mid", "high"], ordered=True, source=WHO)

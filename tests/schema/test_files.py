@@ -48,7 +48,7 @@ TRAPS += [
 
 def written(schema: Schema) -> str:
     """A schema with the type of every value: 1, 1.0 and True differ here."""
-    return repr([vars_of(column) for column in schema]) + repr(schema.public_rows)
+    return repr([vars_of(column) for column in schema]) + repr((schema.public_rows, schema.missing_values))
 
 
 def vars_of(column: Column) -> list[object]:
@@ -100,7 +100,9 @@ def columns(draw: st.DrawFn, name: str) -> Column:
 @st.composite
 def schemas(draw: st.DrawFn) -> Schema:
     chosen = draw(st.lists(names.filter(str.strip), min_size=1, max_size=4, unique=True))
-    return Schema([draw(columns(name)) for name in chosen], public_rows=draw(st.none() | st.integers(0, 10**9)))
+    missing = draw(st.lists(texts.filter(bool), max_size=4, unique=True))
+    rows = draw(st.none() | st.integers(0, 10**9))
+    return Schema([draw(columns(name)) for name in chosen], public_rows=rows, missing_values=missing)
 
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
@@ -262,6 +264,32 @@ def test_all_problems_of_a_file_come_at_once_in_order(tmp_path: Path) -> None:
         "line 10, rule public_row",
     ]
     assert problems[-1].endswith("did you mean 'public_rows'?")
+
+
+def test_missing_values_stand_beside_the_version(tmp_path: Path) -> None:
+    schema = Schema([Boolean("a")], missing_values=["?", "N", "null"])
+    schema.save(tmp_path / "schema.yaml")
+    text = (tmp_path / "schema.yaml").read_text()
+    assert text.splitlines()[1:3] == ["version: 1", "missing_values: ['?', N, 'null']"]
+    assert loaded(tmp_path, text.replace("['?', N, 'null']", '["?", "N", "null"]')) == schema
+    assert "missing_values" not in Schema([Boolean("a")]).to_json()
+
+
+@pytest.mark.parametrize(
+    ("texts", "problem"),
+    [
+        ("N", "line 2, rule missing_values: missing_values must be a list of texts; got text"),
+        ("null", "line 2, rule missing_values: missing_values must be a list of texts; got a missing value"),
+        ("{N: 1}", "line 2, rule missing_values: missing_values must be a list of texts; got a mapping"),
+        ("[N, 9]", "line 2, rule missing_values: entry 2 of missing_values must be text; got a whole number"),
+        ("[N, null]", "line 2, rule missing_values: entry 2 of missing_values must be text; got a missing value"),
+        ("\n- N\n- ''", "line 4, rule missing_values: entry 2 of missing_values must not be the empty text"),
+        ("\n- N\n- n\n- N", "line 5, rule missing_values: entry 3 of missing_values must be distinct"),
+    ],
+)
+def test_a_mistake_in_missing_values_names_its_line(tmp_path: Path, texts: str, problem: str) -> None:
+    (found,) = refused(tmp_path, f"version: 1\nmissing_values: {texts}\ncolumns: [{{name: a, type: boolean}}]\n")
+    assert found.startswith(problem)
 
 
 @pytest.mark.parametrize("version", ["2", "'1'", "1.5", "true", "null"])

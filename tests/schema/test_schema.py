@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,34 @@ def test_public_rows_is_a_whole_number(rows: object) -> None:
     with pytest.raises(SchemaError, match="public_rows must be a whole number"):
         Schema([Boolean("a")], public_rows=rows)  # type: ignore[arg-type]
     assert Schema([Boolean("a")], public_rows=0).public_rows == 0
+
+
+def test_missing_values_are_kept_in_order() -> None:
+    schema = Schema([Boolean("a", source="unreviewed")], missing_values=["?", "N"])
+    assert schema.missing_values == ("?", "N")
+    assert "missing_values=<unreviewed>" in repr(schema)
+    confirmed = schema.confirmed(by="codebook 2019")
+    assert confirmed.missing_values == ("?", "N")
+    assert "missing_values=('?', 'N')" in repr(confirmed)
+    assert Schema.from_json(schema.to_json()) == schema != Schema(schema.columns)
+    assert Schema(schema.columns).missing_values == ()
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        ("NA", "must be a list of texts; got text"),
+        ({"NA"}, "must be a list of texts; got a set"),
+        (["?", 9], "entry 2 of missing_values must be text; got a whole number"),
+        (["?", float("nan")], "entry 2 of missing_values must be text; got a missing value"),
+        (["\ud800"], "entry 1 of missing_values must be text"),
+        ([""], "entry 1 of missing_values must not be the empty text"),
+        (["?", "N", "?"], "entry 3 of missing_values must be distinct"),
+    ],
+)
+def test_missing_values_are_texts_each_given_once(texts: Any, words: str) -> None:
+    with pytest.raises(SchemaError, match=words):
+        Schema([Boolean("a")], missing_values=texts)
 
 
 def test_unreviewed_items_are_listed_one_by_one(drafted: Schema) -> None:
