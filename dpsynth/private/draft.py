@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.errors import DataError
-from dpsynth.private.faults import folder_fault, text_fault
+from dpsynth.private.faults import folder_fault, header_fault, text_fault
 from dpsynth.schema.draft import draft as draft_from_frame
 from dpsynth.schema.draft import numbers_of
 from dpsynth.schema.schema import Schema
@@ -34,16 +34,19 @@ def _read(path: Path) -> pd.DataFrame:
 
     name = path.name.lower()
     separator = "\t" if name.endswith((".tsv", ".tsv.gz")) else ","
+    fault = folder_fault(path) if path.is_dir() else None
+    if fault:
+        raise DataError(f"data ({path}) must be a CSV or Parquet file; {fault}")
     try:
-        if path.is_dir():
-            raise DataError(
-                f"data ({path}) must be a file; {folder_fault(path) or 'it is a folder; try one of its files'}"
-            )
-        if name.endswith(".parquet"):
+        if name.endswith(".parquet") or path.is_dir():
             return pd.read_parquet(path)
-        return pd.read_csv(
+        frame = pd.read_csv(
             path, sep=separator, dtype="string", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
-        ).apply(_as_numbers)
+        )
+        fault = header_fault(path, list(frame.columns), separator)
+        if not fault:
+            return frame.apply(_as_numbers)
+        refusal = f"data ({path.name}) must be a CSV or Parquet file; {fault}"
     except OSError as error:
         refusal = f"data ({path}) must be a readable file; got: {error.strerror}"
     except (ValueError, ArithmeticError):

@@ -62,7 +62,8 @@ def _absent(names: Sequence[str], found: Sequence[object]) -> tuple[Problem, ...
     are the first row's cells.
     """
     problems = []
-    is_header = any(name in found for name in names)
+    spelled_alike = {str(other).lower() for other in found}
+    is_header = any(name.lower() in spelled_alike for name in names)
     for name in names:
         times = sum(other == name for other in found)
         if times == 0:

@@ -56,3 +56,12 @@ def test_a_word_for_missing_cells_is_found_in_a_file(tmp_path: Path) -> None:
     assert schema.missing_values == ("N",)
     assert (schema["age"].type, schema["age"].nullable) == ("numeric", True)  # type: ignore[union-attr]
     assert schema.unreviewed()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"a;b\n1;2\n", "';'"), (b"", "empty"), (b"a,b\n1,\xe9\n", "line 2 is not UTF-8")]
+)
+def test_what_is_no_table_is_told_with_its_reason(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        draft(tmp_path / "t.csv")
