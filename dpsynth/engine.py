@@ -102,7 +102,7 @@ def settle(
         delta=float(delta),
         unit=privacy_unit,
         name=synthesizer,
-        settings={**dataclasses.asdict(encoding), **dataclasses.asdict(made)},  # type: ignore[call-overload]
+        settings={**dataclasses.asdict(encoding), **dataclasses.asdict(made)},  # type: ignore[call-overload]  # a protocol
         synthesizer=made,
         encoding=encoding,
         budget=budget_from(epsilon, delta, reserve),

@@ -60,10 +60,9 @@ class MST:
             raise SettingError("one_way_share + select_share must be below 1; got no budget for the pairs")
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost, Cost]:
-        if len(domain) < 2:
-            return budget.split([1, 0, 0])  # type: ignore[return-value]
-        pairs = 1 - self.one_way_share - self.select_share
-        return budget.split([self.one_way_share, self.select_share, pairs])  # type: ignore[return-value]
+        shares = (self.one_way_share, self.select_share, 1 - self.one_way_share - self.select_share)
+        one_ways, selection, pairs = budget.split(shares if len(domain) > 1 else (1, 0, 0))
+        return one_ways, selection, pairs
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """One-ways, selection, and (at the sizes of the largest possible tree) the tree's pairs."""
