@@ -18,6 +18,8 @@ from dpsynth.private.counter import Counter
 
 Ticks = tuple[int, ...]
 
+_FRACTION = 1 << 16
+
 
 @dataclass(frozen=True)
 class Quantiles:
@@ -91,8 +93,9 @@ class QuartileCells:
     """The grid cells that hold the first and the third quartile of a numeric column.
 
     column, grid, spikes: as in `Quantiles`; rate: of the exponential mechanism. A cell is drawn with
-    probability proportional to exp(-rate * distance), the distance from the quartile's rank to the cell's
-    ranks, in quarters of a row, and 0 for the cell that holds it. The answer is the two cells as
+    probability proportional to width * exp(-rate * distance), the distance from the quartile's rank to the
+    cell's ranks, in quarters of a row, and 0 for the cell that holds it. The factor width is public; it makes
+    a draw that knows little fall into a wide cell. The answer is the two cells as
     ((low, high), (low, high)) in ticks. Unlike a cut, a cell is told apart from an empty one however coarse
     the grid is.
 
@@ -119,7 +122,10 @@ class QuartileCells:
 
     def randomise(self, exact: npt.NDArray[np.int64], source: EntropySource) -> tuple[tuple[int, int], ...]:
         """Ticks of the cell of either quartile; the cells may be the same, or out of order when little is known."""
-        cells = (select(-quartile_distances(exact, quarters), self.rate, source) for quarters in (1, 3))
+        # log(width) / rate, as whole 2^-16ths of a quarter of a row: a public offset of the integer scores.
+        widths = np.rint(np.log(np.diff(self.grid)) / self.rate * _FRACTION).astype(np.int64)
+        scores = (widths - _FRACTION * quartile_distances(exact, quarters) for quarters in (1, 3))
+        cells = (select(each, self.rate / _FRACTION, source) for each in scores)
         return tuple((self.grid[cell], self.grid[cell + 1]) for cell in cells)
 
     def movement(self, exact: npt.NDArray[np.int64], neighbour: npt.NDArray[np.int64]) -> Cost:

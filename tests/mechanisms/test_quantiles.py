@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter as Tally
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from dpsynth.mechanisms.quantiles import Quantiles, QuartileCells, quartile_distances
 from dpsynth.mechanisms.select import cost_of_range, rate_within
@@ -127,3 +129,14 @@ def test_quartile_cells_hold_the_quartiles_on_any_grid():
             assert low - 60 <= quartile <= high + 60
     assert quartile_distances(np.array([0, 0, 0]), 1).tolist() == [0, 0, 0]
     assert quartile_distances(np.array([2, 4, 2]), 1).tolist() == [0, 0, 16]
+
+
+@pytest.mark.parametrize(("rate_used", "accepted"), [(0.05, True), (0.1, False), (0.025, False)])
+def test_a_cell_is_drawn_by_its_width_and_distance(rate_used, accepted):
+    """Chi-square of the first quartile's cell at false-alarm rate 1e-6; half or twice the rate is rejected."""
+    counts, grid, draws = np.array([3, 1, 4, 9]), (0, 1, 3, 10, 40), 4000
+    mechanism, source = QuartileCells("age", grid, rate_used), InsecureTestEntropy(8)
+    drawn = Tally(mechanism.randomise(counts, source)[0][0] for _ in range(draws))
+    law = np.diff(grid) * np.exp(-0.05 * quartile_distances(counts, 1))
+    p_value = stats.chisquare([drawn[low] for low in grid[:-1]], law / law.sum() * draws).pvalue
+    assert bool(p_value > 1e-6) is accepted
