@@ -88,18 +88,25 @@ def planned_steps(column: Binned, budget: Cost, binning: Binning, unit: PrivacyU
     fine = min(column.ticks, FINE_CELLS) + 2 * len(atom_ticks(column))
     few = len(zoom_cells(0, column.ticks))
 
-    noise = stddev_within(for_shape.split([1, 1])[0], shift)
-    ranges = for_range.split([1] * len(ZOOMS)) if for_range.mu_squared else ()
+    many = bool(for_range.mu_squared)
+    ranges = for_range.split([1] * len(ZOOMS)) if many else ()
+    shapes = (
+        zip(SHAPES, (3 * few, fine + 2 * few), for_shape.split([1, 1]), strict=True)
+        if many
+        else ((SHAPES[0], fine, for_shape),)
+    )
+
+    def histogram(what: str, cells: int, part: Cost) -> PlannedStep:
+        noise = stddev_within(part, shift)
+        return PlannedStep(f"{what} of {column.name}", "marginals", part, (noise, noise), cells)
+
     return (
         *(
             PlannedStep(f"{what} of {column.name}", "quartiles", part, None, few)
             for (what, _), part in zip(ZOOMS, ranges, strict=False)
         ),
         PlannedStep(f"bins of {column.name}", "quantiles", for_cuts, None, fine),
-        *(
-            PlannedStep(f"{what} of {column.name}", "marginals", part, (noise, noise), cells)
-            for what, cells, part in zip(SHAPES, (3 * few, fine + 2 * few), for_shape.split([1, 1]), strict=True)
-        ),
+        *(histogram(*shape) for shape in shapes),
     )
 
 
@@ -115,12 +122,15 @@ def find_bins(door: Door, column: Binned, bins: int, budget: Cost, binning: Binn
             low, high = fences(low, high, door.run(mechanism, f"{what} of {column.name}"), margin)
     grid, depth = fine_grid(column, low, high), depth_of(bins)
     cuts = _quantiles(door, column, grid, depth, for_cuts, "bins")
-    # Beyond the range a few cells of all scales are enough to keep what stands out there, such as a top code.
-    beyond = {*zoom_cells(0, low), *zoom_cells(high, column.ticks)}
-    coarse, fine = (
-        _histogram(door, column, tuple(sorted({*cells, *beyond})), part, what)
-        for what, cells, part in zip(SHAPES, (zoom_cells(low, high), grid), for_shape.split([1, 1]), strict=True)
-    )
+    if for_range.mu_squared:
+        # Beyond the range a few cells of all scales are enough to keep what stands out there, such as a top code.
+        beyond = {*zoom_cells(0, low), *zoom_cells(high, column.ticks)}
+        coarse, fine = (
+            _histogram(door, column, tuple(sorted({*cells, *beyond})), part, what)
+            for what, cells, part in zip(SHAPES, (zoom_cells(low, high), grid), for_shape.split([1, 1]), strict=True)
+        )
+    else:
+        coarse = fine = _histogram(door, column, grid, for_shape, SHAPES[0])
     edges, counts = combined_shape(coarse, fine, (0, low, *cuts, high, column.ticks), (low, high))
     # Where nothing was seen, a bin is drawn evenly inside the range, and never outside.
     evenly = [1e-9 * (b - a) if low <= a < high else 0.0 for a, b in itertools.pairwise(edges)]
