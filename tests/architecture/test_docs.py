@@ -15,7 +15,7 @@ _CODE_BLOCK = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(\s*<?([^)\s>]+)|^\[[^\]\n]+\]:\s*(\S+)", re.MULTILINE)
 _HEADING = re.compile(r"^#+ +(.+?) *#*$", re.MULTILINE)
-_MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:work|tmp|home|root|Users|mnt)(?![\w-])")
+_MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:tmp|home|root|srv|Users|mnt)(?![\w-])")
 
 
 def pages_of(root: Path) -> list[Path]:
@@ -135,11 +135,11 @@ def test_a_planted_fault_is_seen(site: Path, page: str, planted: str, fault: str
     assert faults(site) == [fault]
 
 
-@pytest.mark.parametrize("planted", ["see /work/shared/x.md", "`/tmp/out`", "--out /home/me/x", "(/Users/me)", "/root"])
+@pytest.mark.parametrize("planted", ["see /srv/data/x.md", "`/tmp/out`", "--out /home/me/x", "(/Users/me)", "/root"])
 def test_a_machine_path_is_seen(planted: str) -> None:
     assert _MACHINE_PATH.search(planted)
 
 
-@pytest.mark.parametrize("clean", ["docs/work/x.md", "https://example.org/home", "and/or", "../tmp", "/workshop"])
+@pytest.mark.parametrize("clean", ["docs/srv/x.md", "https://example.org/home", "and/or", "../tmp", "/homework"])
 def test_other_slashes_are_left_alone(clean: str) -> None:
     assert not _MACHINE_PATH.search(clean)
