@@ -79,8 +79,8 @@ def require_free(target: Path, *, overwrite: bool = False) -> None:
     if not parent.is_dir():
         raise ReleaseError(f"out ({target}) must be in a folder; got {parent}, which is a file; try another name")
     with _as_release_error(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        probe = _sibling(target.absolute(), "probe")
+        # In the nearest folder that exists: a check leaves nothing behind, not even empty folders.
+        probe = _sibling(parent / target.absolute().name, "probe")
         probe.mkdir()
         probe.rmdir()
     if target.is_symlink() or (target.exists() and not target.is_dir()):

@@ -165,3 +165,8 @@ def test_a_file_among_the_parents_is_named(tmp_path: Path) -> None:
         with pytest.raises(ReleaseError, match=r"file, which is a file"):
             require_free(tmp_path / name)
     assert _names(tmp_path) == ["file"]
+
+
+def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:
+    require_free(tmp_path / "not" / "yet" / "there")
+    assert list(tmp_path.iterdir()) == []
