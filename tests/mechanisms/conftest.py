@@ -39,7 +39,7 @@ class PlainCounter:
         for clique in cliques:
             table = np.zeros(codec.domain.shape(clique), dtype=np.int64)
             for row in self.rows:
-                cell = tuple(int(codec.encode_column(name, np.array([row[name]]))[0]) for name in clique)
+                cell = tuple(int(codec.encode_column(name, np.array([row[codec[name].source]]))[0]) for name in clique)
                 table[cell] += 1
             out[clique] = table
         return out

@@ -23,6 +23,7 @@ from dpsynth.privacy.calibration import Guarantee
 from dpsynth.privacy.cost import ZERO, Cost
 from dpsynth.privacy.discrete_gaussian import mu_per_unit_shift
 from dpsynth.privacy.exponential import mu_of_range
+from dpsynth.privacy.picks import cost_of_picks
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "privacy-currency.md"
 
@@ -89,7 +90,21 @@ class Selection:
         )
 
 
-Step = Gaussian | DiscreteGaussian | Selection
+@dataclass(frozen=True)
+class Selections:
+    """Several of them one after the other, priced together."""
+
+    eta: float
+    picks: int
+
+    def cost(self) -> Cost:
+        return cost_of_picks(self.eta, self.picks)
+
+    def judged(self, pessimistic: bool, interval: float) -> pld.PrivacyLossDistribution:
+        return Selection(self.eta).judged(pessimistic, interval).self_compose(self.picks)
+
+
+Step = Gaussian | DiscreteGaussian | Selection | Selections
 Plan = Counter[Step]  # how often each step runs
 
 
@@ -162,7 +177,8 @@ PAGE_PLANS: dict[str, tuple[Plan, float]] = {
         FINE_INTERVAL,
     ),
     "the same, selections with 10 % of mu^2": (FORTY_COUNTS + Counter({Selection(0.0475): 50}), FINE_INTERVAL),
-    "50 selections of range 0.2 and nothing else": (Counter({Selection(0.2): 50}), FINE_INTERVAL),
+    "50 selections of range 0.2 and nothing else, priced one by one": (Counter({Selection(0.2): 50}), FINE_INTERVAL),
+    "the same, priced together": (Counter({Selections(0.2, 50): 1}), FINE_INTERVAL),
 }
 
 
