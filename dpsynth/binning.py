@@ -1,9 +1,14 @@
-"""Bins of numbers and dates under privacy: the range that holds them, quantile cuts in it, the shape inside.
+"""Bins of numbers and dates under privacy: the range that holds them, cuts in it, the shape inside.
 
 Declared bounds are often generous: a pay that could be anything up to ten million, and is below fifty
 thousand. So the private quartiles on coarse cells of all scales first say where most rows lie, and the range
 is taken a few times as wide on either side, within the bounds. Cuts and shape are then found at the resolution
 of that range. Quartiles fail gently: with little budget they spread, and the range stays wide.
+
+Cuts are found in one of two ways. "quantiles": private medians of medians are the edges of bins. "privtree":
+halves of halves, finer where rows are dense, are the cells of a noisy histogram, and bins are joined from what it
+says. The tree walks down to dense places at no price for its depth, so it needs no range, except where a column
+has more ticks than one grid has cells.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from dpsynth.errors import SettingError
 from dpsynth.marginal import FloatArray
 from dpsynth.mechanisms.gaussian_cost import stddev_within
 from dpsynth.mechanisms.marginals import Marginals
+from dpsynth.mechanisms.privtree import PrivTree, privtree_within
 from dpsynth.mechanisms.quantiles import Quantiles, QuartileCells
 from dpsynth.mechanisms.select import rate_within
 from dpsynth.plan import PlannedStep
@@ -41,6 +47,9 @@ RANGE_TICKS = 256
 ZOOMS = (("range", 2), ("closer range", 5))
 EVEN_CELLS = 32
 SHAPES = ("shape", "fine shape")
+QUANTILES, PRIVTREE = "quantiles", "privtree"
+# Neighbouring bins of a tree's histogram are joined while they hold less than this part of an equal share.
+JOINED_SHARE = 1.25
 # How many cells of a histogram may pass for occupied by chance.
 COARSE_FALSE_ALARMS = 1.0
 FINE_FALSE_ALARMS = 0.01
@@ -48,23 +57,38 @@ FINE_FALSE_ALARMS = 0.01
 
 @dataclass(frozen=True)
 class Binning:
-    """How a column's part of the budget is divided: for its range (many ticks only), its cuts, and its shape."""
+    """How bins are cut, and how a column's part of the budget is divided: for its range, its cuts, and its shape.
+
+    method: "quantiles", private medians of medians, or "privtree", halves of halves where rows are dense.
+    """
 
     range_share: float = 0.20
-    quantile_share: float = 0.20
+    cut_share: float = 0.10
+    method: str = PRIVTREE
 
     def __post_init__(self) -> None:
-        if not (self.range_share > 0 and self.quantile_share > 0 and self.range_share + self.quantile_share < 1):
+        if self.method not in (QUANTILES, PRIVTREE):
+            raise SettingError(f"binning ({self.method!r}) must be {QUANTILES!r} or {PRIVTREE!r}")
+        if not (self.range_share > 0 and self.cut_share > 0 and self.range_share + self.cut_share < 1):
             raise SettingError(
-                f"range_share ({self.range_share}) and quantile_share ({self.quantile_share}) must be positive and"
-                " leave some of the column's part for its shape; try 0.2 and 0.2"
+                f"range_share ({self.range_share}) and cut_share ({self.cut_share}) must be positive and"
+                " leave some of the column's part for its shape; try 0.2 and 0.1"
             )
 
     def divide(self, column: Binned, budget: Cost) -> tuple[Cost, Cost, Cost]:
-        """Parts for range, cuts and shape."""
-        for_range = self.range_share if column.ticks > RANGE_TICKS else 0.0
-        one, two, three = budget.split([for_range, self.quantile_share, 1 - for_range - self.quantile_share])
+        """Parts for range (nothing where it is not sought), cuts and shape."""
+        for_range = self.range_share if column.ticks > (FINE_CELLS if self.tree else RANGE_TICKS) else 0.0
+        one, two, three = budget.split([for_range, self.cut_share, 1 - for_range - self.cut_share])
         return one, two, three
+
+    @property
+    def tree(self) -> bool:
+        """Whether cuts are those of a tree."""
+        return self.method == PRIVTREE
+
+    def shapes(self, column: Binned) -> tuple[str, ...]:
+        """Names of the histograms: all few ticks at once, or coarse cells and fine ones."""
+        return SHAPES if self.tree or column.ticks > RANGE_TICKS else SHAPES[:1]
 
 
 def bins_for(rows: int, pair_mu: float) -> int:
@@ -88,13 +112,10 @@ def planned_steps(column: Binned, budget: Cost, binning: Binning, unit: PrivacyU
     fine = min(column.ticks, FINE_CELLS) + 2 * len(atom_ticks(column))
     few = len(zoom_cells(0, column.ticks))
 
-    many = bool(for_range.mu_squared)
-    ranges = for_range.split([1] * len(ZOOMS)) if many else ()
-    shapes = (
-        zip(SHAPES, (3 * few, fine + 2 * few), for_shape.split([1, 1]), strict=True)
-        if many
-        else ((SHAPES[0], fine, for_shape),)
-    )
+    ranges = for_range.split([1] * len(ZOOMS)) if for_range.mu_squared else ()
+    names = binning.shapes(column)
+    cells = (fine if binning.tree else 3 * few, fine + 2 * few) if len(names) > 1 else (fine,)
+    shapes = zip(names, cells, for_shape.split([1] * len(names)), strict=True)
 
     def histogram(what: str, cells: int, part: Cost) -> PlannedStep:
         noise = stddev_within(part, shift)
@@ -105,7 +126,7 @@ def planned_steps(column: Binned, budget: Cost, binning: Binning, unit: PrivacyU
             PlannedStep(f"{what} of {column.name}", "quartiles", part, None, few)
             for (what, _), part in zip(ZOOMS, ranges, strict=False)
         ),
-        PlannedStep(f"bins of {column.name}", "quantiles", for_cuts, None, fine),
+        PlannedStep(f"bins of {column.name}", binning.method, for_cuts, None, fine),
         *(histogram(*shape) for shape in shapes),
     )
 
@@ -121,17 +142,21 @@ def find_bins(door: Door, column: Binned, bins: int, budget: Cost, binning: Binn
             mechanism = QuartileCells(column.name, zoom_cells(low, high), rate, atom_ticks(column))
             low, high = fences(low, high, door.run(mechanism, f"{what} of {column.name}"), margin)
     grid, depth = fine_grid(column, low, high), depth_of(bins)
-    cuts = _quantiles(door, column, grid, depth, for_cuts, "bins")
-    if for_range.mu_squared:
+    cuts = _cuts(door, column, grid, depth, for_cuts, binning)
+    names = binning.shapes(column)
+    if len(names) > 1:
+        cells = (low, *cuts, high) if binning.tree else zoom_cells(low, high)
         # Beyond the range a few cells of all scales are enough to keep what stands out there, such as a top code.
         beyond = {*zoom_cells(0, low), *zoom_cells(high, column.ticks)}
         coarse, fine = (
-            _histogram(door, column, tuple(sorted({*cells, *beyond})), part, what)
-            for what, cells, part in zip(SHAPES, (zoom_cells(low, high), grid), for_shape.split([1, 1]), strict=True)
+            _histogram(door, column, tuple(sorted({*edges, *beyond})), part, what)
+            for what, edges, part in zip(names, (cells, grid), for_shape.split([1, 1]), strict=True)
         )
     else:
         coarse = fine = _histogram(door, column, grid, for_shape, SHAPES[0])
     edges, counts = combined_shape(coarse, fine, (0, low, *cuts, high, column.ticks), (low, high))
+    if binning.tree:
+        cuts = joined(edges, counts, 1 << depth)
     # Where nothing was seen, a bin is drawn evenly inside the range, and never outside.
     evenly = [1e-9 * (b - a) if low <= a < high else 0.0 for a, b in itertools.pairwise(edges)]
     return BinnedCodec(
@@ -219,13 +244,39 @@ def combined_shape(
     return tuple(int(tick) for tick in edges), counts
 
 
-def _quantiles(door: Door, column: Binned, grid: Ticks, depth: int, budget: Cost, what: str) -> Ticks:
-    """Private quantiles on a grid, without its ends."""
+def joined(edges: Ticks, counts: FloatArray, most: int) -> Ticks:
+    """Inner edges of at most `most` bins: the neighbours with the fewest rows become one, again and again.
+
+    It ends when any two neighbours hold more than 1.25 times an equal share, so that the rows beside a spike make
+    few bins. Post-processing of noisy counts.
+    """
+    ends = np.concatenate([[0.0], np.cumsum(counts)])
+    # Thousands of cells far below an equal share are thinned at once, to 64 of a share; edges of a spike stay.
+    steps = np.floor(ends * (64 * most / max(ends[-1], 1e-300))).astype(np.int64)
+    stays = np.concatenate([[True], (steps[1:-1] > steps[:-2]) | (steps[2:] > steps[1:-1]), [True]])
+    kept, ends = [edge for edge, stay in zip(edges, stays, strict=True) if stay][1:-1], ends[stays]
+    while kept:
+        both = ends[2:] - ends[:-2]
+        least = int(np.argmin(both))
+        if len(kept) < most and both[least] > JOINED_SHARE * ends[-1] / most:
+            break
+        del kept[least]
+        ends = np.delete(ends, least + 1)
+    return tuple(kept)
+
+
+def _cuts(door: Door, column: Binned, grid: Ticks, depth: int, budget: Cost, binning: Binning) -> Ticks:
+    """Private cuts on a grid, without its ends."""
     if not depth or len(grid) < 3:
         return ()
-    rate = rate_within(budget, door.unit.l1_count_sensitivity, depth)
-    mechanism = Quantiles(column.name, grid, depth, rate, atom_ticks(column))
-    return door.run(mechanism, f"{what} of {column.name}")[1:-1]
+    sensitivity, atoms = door.unit.l1_count_sensitivity, atom_ticks(column)
+    mechanism: PrivTree | Quantiles
+    if binning.tree:
+        rate, decay = privtree_within(budget, sensitivity)
+        mechanism = PrivTree(column.name, grid, rate, decay, len(grid).bit_length(), spikes=atoms)
+    else:
+        mechanism = Quantiles(column.name, grid, depth, rate_within(budget, sensitivity, depth), atoms)
+    return door.run(mechanism, f"bins of {column.name}")[1:-1]
 
 
 def _histogram(door: Door, column: Binned, edges: Ticks, budget: Cost, what: str) -> NoisyHistogram:

@@ -33,7 +33,8 @@ class Encoding:
     column_share: of mu^2, for each open column and each column without edges; encoding_share: for all of
     them together at most.
     encoding_delta_share: of delta, for partition selection, only when there are open columns.
-    range_share, quantile_share: of a binned column's part, for its range and its cuts; the rest is its shape.
+    range_share, cut_share: of a binned column's part, for its range and its cuts; the rest is its shape.
+    binning: how bins are cut, "privtree" or "quantiles".
     count_share: of encoding, to learn the number of rows when the numbers of bins depend on it.
     """
 
@@ -41,20 +42,21 @@ class Encoding:
     column_share: float = 0.10
     encoding_delta_share: float = 0.10
     range_share: float = 0.20
-    quantile_share: float = 0.20
+    cut_share: float = 0.10
     count_share: float = 0.02
+    binning: str = "privtree"
 
     def __post_init__(self) -> None:
         for name in ("encoding_share", "column_share", "encoding_delta_share", "count_share"):
             share = getattr(self, name)
             if not 0 < share < 1:
                 raise SettingError(f"{name} ({share}) must be between 0 and 1")
-        _ = self.binning
+        _ = self.method
 
     @property
-    def binning(self) -> Binning:
-        """How a binned column's part is divided; raises SettingError for shares that leave nothing."""
-        return Binning(self.range_share, self.quantile_share)
+    def method(self) -> Binning:
+        """How bins are found; raises SettingError for an unknown way, and for shares that leave nothing."""
+        return Binning(self.range_share, self.cut_share, self.binning)
 
     def share(self, schema: Schema) -> float:
         """The share of mu^2 that finding the codes of `schema` gets; 0 when the schema has them all."""
@@ -126,7 +128,7 @@ def planned_steps(schema: Schema, budget: Cost, encoding: Encoding, unit: Privac
         label = f"values of {column.name}"
         steps.append(PlannedStep(label, "partition selection", part, (noise, noise), column.max_values))
     for binned in binned_columns(schema):
-        steps += planned_bins(binned, parts.columns[binned.name], encoding.binning, unit)
+        steps += planned_bins(binned, parts.columns[binned.name], encoding.method, unit)
     return tuple(steps)
 
 
@@ -148,7 +150,7 @@ def find_codec(door: Door, schema: Schema, budget: Cost, encoding: Encoding, exp
             codecs.append(_find_values(door, column, parts.columns[column.name]))
         elif isinstance(column, Binned) and column.edges is None:
             bins = column.bins if column.bins is not None else bins_for(max(rows or 0, 1), expected_pair_mu)
-            codecs.append(find_bins(door, column, bins, parts.columns[column.name], encoding.binning))
+            codecs.append(find_bins(door, column, bins, parts.columns[column.name], encoding.method))
         else:
             codecs.append(closed_codec(column))
     return Codec(tuple(codecs))

@@ -25,18 +25,19 @@ from dpsynth.session import Session
 
 CLOSED = dpsynth.Schema([dpsynth.Boolean("a"), dpsynth.Numeric("b", lower=0, upper=9, integer=True, edges=[0, 5, 9])])
 BUDGET = budget_from(4.0, 1e-6, 1e-7)
+BINNINGS = ("quantiles", "privtree")
 
 
 def money(**options) -> dpsynth.Schema:
     return dpsynth.Schema([dpsynth.Numeric("money", lower=0, upper=99_999, integer=True, **options)])
 
 
-def found(schema: dpsynth.Schema, table: dict, seed: int = 0):
+def found(schema: dpsynth.Schema, table: dict, seed: int = 0, encoding: Encoding = Encoding()):  # noqa: B008
     source = InsecureTestEntropy(seed)
     door = Session(
         MemoryCounter(ingest(pd.DataFrame(table), schema, PrivacyUnit(), source)), PrivacyUnit(), BUDGET, source
     )
-    return find_codec(door, schema, BUDGET, Encoding(), expected_pair_mu=0.1), door
+    return find_codec(door, schema, BUDGET, encoding, expected_pair_mu=0.1), door
 
 
 def test_a_closed_schema_is_free():
@@ -48,12 +49,14 @@ def test_a_closed_schema_is_free():
 
 
 @pytest.mark.parametrize("public_rows", [None, 5000])
-def test_the_plan_lists_what_runs_at_the_same_cost(public_rows):
+@pytest.mark.parametrize("binning", BINNINGS)
+def test_the_plan_lists_what_runs_at_the_same_cost(public_rows, binning):
+    encoding = Encoding(binning=binning)
     schema = dpsynth.Schema(
         [*money().columns, dpsynth.OpenCategorical("city"), dpsynth.Boolean("a")], public_rows=public_rows
     )
-    _, door = found(schema, {"money": range(0, 99_999, 33), "city": ["Oslo"] * 3031, "a": [True] * 3031})
-    planned = {step.label: step.cost for step in planned_steps(schema, BUDGET, Encoding(), PrivacyUnit())}
+    _, door = found(schema, {"money": range(0, 99_999, 33), "city": ["Oslo"] * 3031, "a": [True] * 3031}, 0, encoding)
+    planned = {step.label: step.cost for step in planned_steps(schema, BUDGET, encoding, PrivacyUnit())}
     ran = {record.label: record.cost for record in door.records}
     assert set(ran) == set(planned)
     assert ("number of rows" in ran) is (public_rows is None)
@@ -64,10 +67,11 @@ def test_the_plan_lists_what_runs_at_the_same_cost(public_rows):
 
 
 @pytest.mark.parametrize("atoms", [(), (0, 99_999)])
-def test_spikes_keep_their_share(atoms):
+@pytest.mark.parametrize("binning", BINNINGS)
+def test_spikes_keep_their_share(atoms, binning):
     rng = np.random.default_rng(0)
     values = np.concatenate([np.zeros(9000), np.full(1500, 99_999), rng.integers(1, 30_000, 4500)]).astype(int)
-    codec, _ = found(money(atoms=atoms), {"money": values})
+    codec, _ = found(money(atoms=atoms), {"money": values}, 0, Encoding(binning=binning))
     ticks = rng.permutation(values)
     codes = codec.encode_column("money", ticks)
     decoded = codec.decode({"money": codes}, len(codes), rng)["money"].to_numpy()
@@ -76,10 +80,13 @@ def test_spikes_keep_their_share(atoms):
     assert ((decoded > 30_000) & (decoded < 99_999)).mean() < 0.08
 
 
-def test_declared_bins_and_edges_bound_the_domain():
+@pytest.mark.parametrize("binning", BINNINGS)
+def test_declared_bins_and_edges_bound_the_domain(binning):
     schema = money(bins=16, atoms=(0,), nullable=True)
     assert largest_domain(schema).sizes == (18,)
-    codec, _ = found(schema, {"money": np.random.default_rng(0).integers(0, 99_999, 5000)})
+    codec, _ = found(
+        schema, {"money": np.random.default_rng(0).integers(0, 99_999, 5000)}, 0, Encoding(binning=binning)
+    )
     assert codec.domain.sizes[0] <= 18
 
 
@@ -93,3 +100,8 @@ def test_known_values_of_an_open_column_are_always_there():
 def test_bad_shares_are_refused(share):
     with pytest.raises(SettingError, match="between 0 and 1"):
         Encoding(encoding_share=share)
+
+
+def test_an_unknown_way_to_bin_is_refused():
+    with pytest.raises(SettingError, match="binning"):
+        Encoding(binning="equal")

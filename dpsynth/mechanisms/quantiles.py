@@ -34,9 +34,9 @@ class Quantiles:
 
     Privacy: one row lies in one segment of each level, and moves |left - right| of each of its cuts by
     at most 1 up or down, so one draw has range at most 2 * rate per row (4 * rate for a replaced row
-    inside one segment). Rows of a unit spread over several segments of a level cost less than all in one,
-    since mu_of_range(eta)^2 is superadditive in eta (checked in the tests). Levels compose: depth times
-    the cost of one draw of range 2 * rate * L1 sensitivity.
+    inside one segment). Draws of one level are independent given the cuts so far, so their ranges add up:
+    however the rows of a unit are spread over segments, a level has range at most 2 * rate * L1 sensitivity.
+    The levels are `depth` adaptive choices of this range.
 
     Source: recursive medians as in Kaplan, Schnapp, Stemmer, "Differentially Private Approximate
     Quantiles", ICML 2022 (algorithm 1), with the score |left - right|.
@@ -54,7 +54,7 @@ class Quantiles:
 
     def query(self, private: Counter) -> npt.NDArray[np.int64]:
         """Exact counts between neighbouring grid ticks, without the rows at spikes that fill a cell."""
-        return _counts(private, self.column, self.grid, self.spikes)
+        return grid_counts(private, self.column, self.grid, self.spikes)
 
     def randomise(self, exact: npt.NDArray[np.int64], source: EntropySource) -> Ticks:
         """Sorted ticks of the cuts, both ends included."""
@@ -118,15 +118,24 @@ class QuartileCells:
 
     def query(self, private: Counter) -> npt.NDArray[np.int64]:
         """Exact counts between neighbouring grid ticks, without the rows at spikes that fill a cell."""
-        return _counts(private, self.column, self.grid, self.spikes)
+        return grid_counts(private, self.column, self.grid, self.spikes)
 
     def randomise(self, exact: npt.NDArray[np.int64], source: EntropySource) -> tuple[tuple[int, int], ...]:
         """Ticks of the cell of either quartile; the cells may be the same, or out of order when little is known."""
-        # log(width) / rate, as whole 2^-16ths of a quarter of a row: a public offset of the integer scores.
-        widths = np.rint(np.log(np.diff(self.grid)) / self.rate * _FRACTION).astype(np.int64)
-        scores = (widths - _FRACTION * quartile_distances(exact, quarters) for quarters in (1, 3))
-        cells = (select(each, self.rate / _FRACTION, source) for each in scores)
+        cells = [select(each, self.score_rate, source) for each in self.scores(exact)]
         return tuple((self.grid[cell], self.grid[cell + 1]) for cell in cells)
+
+    @property
+    def score_rate(self) -> float:
+        """Of the exponential mechanism, per 2^-16th of a quarter of a row."""
+        return self.rate / _FRACTION
+
+    def scores(self, exact: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Scores of all cells for either quartile, in 2^-16ths of a quarter of a row."""
+        # log(width) / rate in the same unit: a public offset.
+        widths = np.rint(np.log(np.diff(self.grid)) / self.rate * _FRACTION).astype(np.int64)
+        first, third = (widths - _FRACTION * quartile_distances(exact, quarters) for quarters in (1, 3))
+        return first, third
 
     def movement(self, exact: npt.NDArray[np.int64], neighbour: npt.NDArray[np.int64]) -> Cost:
         """Range of the distances' differences of this pair of tables, for the quartile that moves more."""
@@ -146,7 +155,8 @@ def quartile_distances(counts: npt.NDArray[np.int64], quarters: int) -> npt.NDAr
     return distances
 
 
-def _counts(private: Counter, column: str, grid: Ticks, spikes: Ticks) -> npt.NDArray[np.int64]:
+def grid_counts(private: Counter, column: str, grid: Ticks, spikes: Ticks) -> npt.NDArray[np.int64]:
+    """Exact counts between neighbouring ticks of the grid; 0 in a cell that holds one of `spikes` and nothing else."""
     ticks = np.asarray(grid, dtype=np.int64)
     counts = private.histogram(column, ticks)
     return np.where((np.diff(ticks) == 1) & np.isin(ticks[:-1], spikes), 0, counts)

@@ -45,22 +45,14 @@ def test_one_level_costs_at_most_the_declared_range(relation, k):
             for cell in removed:
                 other[cell] -= 1
             for cuts in ((0, cells), (0, 3, cells), (0, 2, 4, cells)):
-                cost = 0.0
+                spread = 0  # ranges of independent draws add up
                 for low, high in itertools.pairwise(cuts):
                     moved = scores(other, low, high) - scores(base, low, high)
-                    spread = int(moved.max() - moved.min())
-                    cost += mu_of_range(rate * spread) ** 2 if spread else 0.0
-                worst = max(worst, cost)
-    assert worst <= declared * (1 + 1e-12)
+                    spread += int(moved.max() - moved.min())
+                worst = max(worst, mu_of_range(rate * spread) ** 2 if spread else 0.0)
+    assert worst <= declared * (1 + 1e-9)
     if k == 1:
         assert worst == pytest.approx(declared, rel=1e-9)  # reached: half the charge would be wrong
-
-
-def test_spreading_a_unit_over_segments_is_never_dearer():
-    """mu_of_range(eta)^2 is superadditive: checked on a grid of ranges and splits."""
-    etas = np.concatenate([np.geomspace(1e-4, 0.1, 12), np.linspace(0.2, 30, 25)])
-    for one, other in itertools.product(etas, etas):
-        assert mu_of_range(one) ** 2 + mu_of_range(other) ** 2 <= mu_of_range(one + other) ** 2 * (1 + 1e-9)
 
 
 def test_movement_prices_the_rows_that_differ():
