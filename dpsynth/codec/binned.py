@@ -79,6 +79,11 @@ class BinnedCodec:
         return len(self.edges) - 1
 
     @property
+    def source(self) -> str:
+        """The column of the schema whose values are read."""
+        return self.name
+
+    @property
     def size(self) -> int:
         """Number of codes."""
         return self.bins + len(self.atoms) + self.column.nullable

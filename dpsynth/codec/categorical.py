@@ -41,6 +41,11 @@ class CategoricalCodec:
         return self.column.name
 
     @property
+    def source(self) -> str:
+        """The column of the schema whose values are read."""
+        return self.name
+
+    @property
     def size(self) -> int:
         """Number of codes."""
         return self.column.ticks + self.column.nullable
@@ -86,6 +91,11 @@ class OpenCodec:
     def name(self) -> str:
         """Name of the column."""
         return self.column.name
+
+    @property
+    def source(self) -> str:
+        """The column of the schema whose values are read."""
+        return self.name
 
     @property
     def size(self) -> int:

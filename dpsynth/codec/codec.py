@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dpsynth.codec.binned import BinnedCodec
 from dpsynth.codec.categorical import CategoricalCodec, Codes, OpenCodec, Ticks
 from dpsynth.codec.identifier import IdentifierCodec
+from dpsynth.codec.level import LevelCodec
 from dpsynth.codec.merged import MergedCodec
 from dpsynth.domain import Domain
 from dpsynth.errors import SettingError
@@ -33,6 +34,11 @@ class ColumnCodec(Protocol):
     @property
     def name(self) -> str:
         """Name of the column."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The column of the schema whose values are read: the column itself, unless this is a further level of one."""
         ...
 
     @property
@@ -122,8 +128,32 @@ class Codec:
             )
         )
 
+    def with_levels(self, levels: Mapping[str, Mapping[str, NDArray[Any]]]) -> Codec:
+        """The same codec with coarser readings of some columns, each a column of its own after the one it reads.
+
+        levels: for each column to read again, the name of every level, and for each code of the column the
+        level's code. A codec with levels is for counting only; see `LevelCodec`. Raises SettingError for a
+        column that is not counted and for a name that is taken.
+        """
+        unknown = [column for column in levels if column not in self.domain]
+        if unknown:
+            raise SettingError(f"levels of {unknown[0]!r} must be of a column that the codec counts")
+        names = [column.name for column in self.columns] + [name for added in levels.values() for name in added]
+        taken = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if taken is not None:
+            raise SettingError(f"level name ({taken}) must be new; got the name of another column")
+        columns: list[ColumnCodec] = []
+        for column in self.columns:
+            columns.append(column)
+            for name, groups in levels.get(column.name, {}).items():
+                columns.append(LevelCodec(column, name, tuple(np.asarray(groups).tolist())))
+        return Codec(tuple(columns))
+
     def to_json(self) -> dict[str, Any]:
-        """The codec as JSON values, the schema's columns included; `from_json` gives an equal codec back."""
+        """The codec as JSON values, the schema's columns included; `from_json` gives an equal codec back.
+
+        Raises SettingError for a codec with levels.
+        """
         schema = Schema([_column_of(column) for column in self.columns])
         return {"schema": schema.to_json(), "columns": [_to_json(column) for column in self.columns]}
 
@@ -164,6 +194,8 @@ def _column_of(codec: ColumnCodec) -> Column:
             return _column_of(codec.inner)
         case CategoricalCodec() | OpenCodec() | BinnedCodec() | IdentifierCodec():
             return codec.column
+        case LevelCodec():
+            raise SettingError(f"level ({codec.name}) must not be written; try the codec without levels")
     raise SettingError(f"codec of {codec.name!r} must be one of dpsynth's own to be written")
 
 

@@ -33,6 +33,11 @@ class IdentifierCodec:
         return self.column.name
 
     @property
+    def source(self) -> str:
+        """The column of the schema whose values are read."""
+        return self.name
+
+    @property
     def size(self) -> int:
         """Zero: an identifier has no codes and is no part of the domain."""
         return 0

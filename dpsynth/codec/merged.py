@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth.codec.categorical import Codes, Ticks
 from dpsynth.errors import SettingError
 
 if TYPE_CHECKING:
@@ -37,15 +38,13 @@ class MergedCodec:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "groups", whole_numbers(self.groups, f"groups of {self.name!r}"))
+        object.__setattr__(self, "groups", groups_of_codes(self.groups, self.inner.size, self.name))
         object.__setattr__(self, "weights", finite_numbers(self.weights, f"weights of {self.name!r}"))
-        if len(self.groups) != self.inner.size or len(self.weights) != self.inner.size:
+        if len(self.weights) != self.inner.size:
             raise SettingError(
-                f"groups and weights of {self.name!r} must have one entry for each of its {self.inner.size} codes; "
-                f"got {len(self.groups)} and {len(self.weights)}"
+                f"weights of {self.name!r} must have one entry for each of its {self.inner.size} codes; "
+                f"got {len(self.weights)}"
             )
-        if set(self.groups) != set(range(self.size)):
-            raise SettingError(f"groups of {self.name!r} must use every code from 0 to the largest")
 
     @property
     def name(self) -> str:
@@ -53,14 +52,18 @@ class MergedCodec:
         return self.inner.name
 
     @property
+    def source(self) -> str:
+        """The column of the schema whose values are read."""
+        return self.inner.source
+
+    @property
     def size(self) -> int:
         """Number of merged codes."""
         return max(self.groups) + 1
 
-    def encode(self, ticks: NDArray[np.signedinteger], labels: Sequence[str] | None = None) -> NDArray[Any]:
+    def encode(self, ticks: Ticks, labels: Sequence[str] | None = None) -> Codes:
         """Merged code of each row, shape (rows,), in the narrowest unsigned integers."""
-        groups = np.asarray(self.groups, dtype=np.min_scalar_type(self.size - 1))
-        return groups[self.inner.encode(ticks, labels)]
+        return grouped_codes(self.inner.encode(ticks, labels), self.groups)
 
     def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> pd.Series[Any]:
         """Values drawn inside each row's group in proportion to the weights."""
@@ -69,10 +72,7 @@ class MergedCodec:
 
     def code_labels(self) -> tuple[str, ...]:
         """For each merged code the plain words of its members."""
-        members: list[list[str]] = [[] for _ in range(self.size)]
-        for group, label in zip(self.groups, self.inner.code_labels(), strict=True):
-            members[group].append(label)
-        return tuple(_joined(labels) for labels in members)
+        return grouped_labels(self.inner.code_labels(), self.groups)
 
     @cached_property
     def _members(self) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
@@ -83,6 +83,30 @@ class MergedCodec:
         return order, first, np.asarray(self.weights, dtype=np.float64)[order]
 
 
+def groups_of_codes(values: Any, codes: int, name: str) -> tuple[int, ...]:
+    """For each of a column's codes its group, 0..k-1 with each used, as Python integers; SettingError otherwise."""
+    groups = whole_numbers(values, f"groups of {name!r}")
+    if not groups or len(groups) != codes:
+        raise SettingError(f"groups of {name!r} must have one entry for each of its {codes} codes; got {len(groups)}")
+    if min(groups) != 0 or max(groups) + 1 != len(set(groups)):
+        raise SettingError(f"groups of {name!r} must use every code from 0 to the largest")
+    return groups
+
+
+def grouped_codes(codes: Codes, groups: Sequence[int]) -> Codes:
+    """The group of each row's code, in the narrowest unsigned integers."""
+    narrow: Codes = np.asarray(groups, dtype=np.min_scalar_type(max(groups)))[codes]
+    return narrow
+
+
+def grouped_labels(labels: Sequence[str], groups: Sequence[int]) -> tuple[str, ...]:
+    """For each group the plain words of its members."""
+    members: list[list[str]] = [[] for _ in range(max(groups) + 1)]
+    for group, label in zip(groups, labels, strict=True):
+        members[group].append(label)
+    return tuple(_joined(words) for words in members)
+
+
 def draw_members(
     first: NDArray[np.int64], weights: FloatArray, groups: NDArray[Any], rng: np.random.Generator
 ) -> NDArray[np.int64]:
@@ -90,8 +114,13 @@ def draw_members(
 
     first: shape (groups + 1,): group g has the members first[g] .. first[g+1]-1, at least one;
     weights: one for each member; negative ones count as 0, and a group of zeros is drawn from evenly.
-    Inverse distribution function, one uniform number a row.
+
+    Inverse distribution function at evenly spaced points: how often a member is drawn, and any run of
+    neighbouring members, is what its weight says, rounded down or up. Each entry by itself follows the
+    weights, and which entry of a group gets which member is a random order. Source: systematic sampling,
+    Madow and Madow, "On the theory of systematic sampling", 1944.
     """
+    groups = np.asarray(groups, dtype=np.int64)
     sizes = np.diff(first)
     owner = np.repeat(np.arange(len(sizes)), sizes)
     weights = np.clip(weights, 0.0, None)
@@ -99,8 +128,27 @@ def draw_members(
     share = np.where(sums[owner] > 0, weights / np.where(sums > 0, sums, 1.0)[owner], 1.0 / sizes[owner])
     # Group g owns the stretch [g, g + 1) of one long line, on which its members lie end to end.
     ends = owner + _running_share(share, first, owner)
-    position = np.minimum(groups + rng.random(len(groups)), np.nextafter(groups + 1.0, 0.0))
-    return np.searchsorted(ends, position, side="right")
+    members: NDArray[np.int64] = first[groups]
+    several = np.flatnonzero((sizes > 1)[groups])  # a group of one member needs no drawing
+    drawn = groups[several]
+    position = np.minimum(drawn + _spaced_points(drawn, len(sizes), rng), np.nextafter(drawn + 1.0, 0.0))
+    members[several] = np.searchsorted(ends, position, side="right")
+    return members
+
+
+def _spaced_points(groups: NDArray[np.int64], count: int, rng: np.random.Generator) -> FloatArray:
+    """For each entry a point of [0, 1]; the m entries of a group get (0 + u)/m, (1 + u)/m, ... in random order.
+
+    One uniform u for each of the `count` groups.
+    """
+    shuffled = rng.permutation(len(groups))
+    narrow = groups[shuffled].astype(np.min_scalar_type(count))  # up to 16 bits are sorted in linear time
+    order = shuffled[np.argsort(narrow, kind="stable")]
+    entries = np.bincount(groups, minlength=count)
+    rank = np.arange(len(groups)) - np.repeat(np.cumsum(entries) - entries, entries)
+    points = np.empty(len(groups))
+    points[order] = (rank + np.repeat(rng.random(count), entries)) / np.repeat(entries, entries)
+    return points
 
 
 def _running_share(share: FloatArray, first: NDArray[np.int64], owner: NDArray[np.int64]) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,21 @@ from dpsynth.schema.schema import Schema
 
 # Up to here ticks are counted in one array with an entry for each; beyond, distinct ticks are sorted out first.
 DENSE_TICKS = 1 << 22
+# Exact marginals that are kept in case they are asked for again: 240 MB at most.
+KEPT_CELLS = 30_000_000
 
 
 class MemoryCounter:
     """Exact counts of a PrivateTable (see `Counter`); each column is encoded once for each codec it meets last.
 
-    Every answer is secret. After `table.close()` every method but `schema` raises SessionClosedError.
+    Marginals of those codecs are kept, up to KEPT_CELLS cells, so that asking again reads no rows. Every
+    answer is secret. After `table.close()` every method but `schema` raises SessionClosedError.
     """
 
     def __init__(self, table: PrivateTable) -> None:
         self._table = table
         self._encoded: dict[str, tuple[ColumnCodec, Codes]] = {}
+        self._kept: dict[Clique, NDArray[np.int64]] = {}
 
     def __repr__(self) -> str:
         return f"MemoryCounter({self._table!r})"
@@ -68,24 +72,59 @@ class MemoryCounter:
         return np.diff(below[np.searchsorted(ticks, edges)])
 
     def marginals(self, codec: Codec, cliques: Sequence[Clique]) -> dict[Clique, NDArray[np.int64]]:
-        """Rows in each cell of each clique, shape `codec.domain.shape(clique)`."""
+        """Rows in each cell of each clique, shape `codec.domain.shape(clique)`; the arrays are read-only."""
         from dpsynth.private.kernels import count_cliques
 
         rows = self._rows()
-        needed = {column for clique in cliques for column in clique}
-        return count_cliques({column: self._codes(codec, column, rows) for column in needed}, codec.domain, cliques)
+        wanted = list(dict.fromkeys(map(tuple, cliques)))
+        self._forget_other_codecs(codec, {column for clique in wanted for column in clique})
+        counted: dict[Clique, NDArray[np.int64]] = {}
+        unknown = [clique for clique in wanted if clique and clique not in self._kept]
+        if unknown:
+            needed = {column for clique in unknown for column in clique}
+            counted = count_cliques({c: self._codes(codec, c, rows) for c in needed}, codec.domain, unknown)
+        if () in wanted:
+            counted[()] = np.array(rows.count, dtype=np.int64)
+        # A view of a read-only array cannot be made writable again, so nobody can change what is kept.
+        for table in counted.values():
+            table.setflags(write=False)
+        answers = {clique: (counted[clique] if clique in counted else self._kept[clique]).view() for clique in wanted}
+        self._keep({clique: counted[clique] for clique in unknown})
+        return answers
+
+    def _forget_other_codecs(self, codec: Codec, columns: set[str]) -> None:
+        """Let go of the codes of these columns, and of the marginals, that were made with another codec."""
+        changed = {c for c in columns if c in self._encoded and self._encoded[c][0] != codec[c]}
+        for column in changed:
+            del self._encoded[column]
+        if changed:
+            self._kept = {clique: table for clique, table in self._kept.items() if changed.isdisjoint(clique)}
+
+    def _keep(self, counted: Mapping[Clique, NDArray[np.int64]]) -> None:
+        """Keep marginals as far as there is room."""
+        held = sum(table.size for table in self._kept.values())
+        for clique, table in counted.items():
+            if held + table.size <= KEPT_CELLS:
+                self._kept[clique] = table
+                held += table.size
+
+    def close(self) -> None:
+        """Close the table and drop all that was derived from it; every later call raises SessionClosedError."""
+        self._table.close()
+        self._encoded.clear()
+        self._kept.clear()
 
     def _rows(self) -> Rows:
         if not self._table.held:
-            self._encoded.clear()
+            self.close()
         return self._table.rows()
 
     def _codes(self, codec: Codec, column: str, rows: Rows) -> Codes:
-        known = self._encoded.get(column)
-        if known is None or known[0] != codec[column]:
-            known = (codec[column], codec.encode_column(column, rows.ticks[column], rows.labels.get(column)))
-            self._encoded[column] = known
-        return known[1]
+        if column not in self._encoded:
+            source = codec[column].source
+            codes = codec.encode_column(column, rows.ticks[source], rows.labels.get(source))
+            self._encoded[column] = codec[column], codes
+        return self._encoded[column][1]
 
 
 def _counted(ticks: Ticks, limit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

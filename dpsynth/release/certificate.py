@@ -200,6 +200,7 @@ class Software:
 class Certificate:
     """What was promised, to whom, what it cost, and what the promise leaves out.
 
+    reason: why `auto` chose the synthesizer; None when the steward named it.
     rows: synthetic rows released. estimated_total: the noisy estimate of the private number of rows.
     seed: governs only the drawing of synthetic rows from the model; no seed reaches the noise.
     created: UTC date and time of the run, ISO 8601.
@@ -221,6 +222,7 @@ class Certificate:
     seed: int
     created: str
     software: Software
+    reason: str | None = None
     ledger: str = NO_LEDGER
     exclusions: tuple[str, ...] = EXCLUSIONS
     known_limits: tuple[str, ...] = KNOWN_LIMITS

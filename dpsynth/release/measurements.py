@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dpsynth.domain import Domain
+from dpsynth.domain import Clique, Domain
 from dpsynth.errors import ReleaseError, SettingError
-from dpsynth.marginal import Basis, NoisyMarginal
+from dpsynth.marginal import Basis, Groups, NoisyMarginal, grouped_cells
 from dpsynth.release.arrays import from_npz
 
 FORMAT = "dpsynth-measurements"
@@ -27,15 +27,7 @@ def to_files(
         "format": FORMAT,
         "version": VERSION,
         "domain": dict(zip(domain.columns, domain.sizes, strict=True)),
-        "measurements": [
-            {
-                "array": f"measurement_{index}",
-                "clique": list(each.clique),
-                "stddev": each.stddev,
-                "basis": each.basis.value,
-            }
-            for index, each in enumerate(measurements)
-        ],
+        "measurements": [_entry(f"measurement_{index}", each) for index, each in enumerate(measurements)],
     }
     return document, {f"measurement_{index}": each.values for index, each in enumerate(measurements)}
 
@@ -44,17 +36,23 @@ def from_files(document: Mapping[str, Any], content: bytes) -> tuple[NoisyMargin
     """The noisy marginals of a document and the bytes of its array file.
 
     Raises ReleaseError when the two do not agree: an array that is missing, left over, of another
-    shape than its clique, or not finite.
+    shape than its clique and groups, or not finite.
     """
     if (document.get("format"), document.get("version")) != (FORMAT, VERSION):
         raise ReleaseError(f"measurements.json must say format {FORMAT!r} and version {VERSION}; got something else")
     try:
         domain = Domain.of({str(column): int(size) for column, size in document["domain"].items()})
         headers = [
-            (str(entry["array"]), tuple(map(str, entry["clique"])), float(entry["stddev"]), Basis(entry["basis"]))
+            (
+                str(entry["array"]),
+                tuple(map(str, entry["clique"])),
+                float(entry["stddev"]),
+                Basis(entry["basis"]),
+                _groups(entry.get("groups", ())),
+            )
             for entry in document["measurements"]
         ]
-        shapes = {name: domain.shape(clique) for name, clique, _, _ in headers}
+        shapes = {name: _shape(domain, clique, groups) for name, clique, _, _, groups in headers}
     except (SettingError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ReleaseError(f"measurements.json must describe marginals; got {type(error).__name__}") from None
     expected = sum(8 * math.prod(shape) + _HEADER_BYTES for shape in shapes.values())
@@ -65,8 +63,31 @@ def from_files(document: Mapping[str, Any], content: bytes) -> tuple[NoisyMargin
         raise ReleaseError("measurements.npz must hold finite numbers; got NaN or infinity")
     try:
         return tuple(
-            NoisyMarginal(clique, arrays[name].astype(np.float64), stddev, basis)
-            for name, clique, stddev, basis in headers
+            NoisyMarginal(clique, arrays[name].astype(np.float64), stddev, basis, groups)
+            for name, clique, stddev, basis, groups in headers
         )
     except SettingError as error:
         raise ReleaseError(f"measurements.json must describe marginals; got {error}") from None
+
+
+def _entry(array: str, one: NoisyMarginal) -> dict[str, Any]:
+    """What the document says about one marginal; whole ones have no groups."""
+    groups = {"groups": [None if cells is None else list(cells) for cells in one.groups]} if one.groups else {}
+    return {"array": array, "clique": list(one.clique), "stddev": one.stddev, "basis": one.basis.value, **groups}
+
+
+def _groups(axes: Iterable[Iterable[int] | None]) -> Groups:
+    return tuple(None if cells is None else tuple(cells) for cells in axes)
+
+
+def _shape(domain: Domain, clique: Clique, groups: Groups) -> tuple[int, ...]:
+    """What the domain and the groups say about the shape: never more cells than the whole marginal has."""
+    shape = domain.shape(clique)
+    if not groups:
+        return shape
+    if any(cells is not None and len(cells) != size for cells, size in zip(groups, shape, strict=True)):
+        raise SettingError(f"groups of {clique} must have one entry for each code of a column")
+    return tuple(
+        size if cells is None else grouped_cells(cells, column)
+        for column, cells, size in zip(clique, groups, shape, strict=True)
+    )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, Decimal, localcontext
+from typing import Any
 
+from dpsynth.errors import SettingError
 from dpsynth.release.certificate import Certificate, MechanismRecord
+from dpsynth.workload import Workload
 
 WIDTH = 96
 # Beyond these a promise is called weak: finds at 1 % false alarms, and delta.
@@ -78,6 +81,23 @@ def odds_in_words(certificate: Certificate, false_alarms: float = 0.01) -> str:
     )
 
 
+def synthesizer_in_words(name: str, reason: str | None) -> str:
+    """Which synthesizer, and why when `auto` chose it.
+
+    >>> synthesizer_in_words("mst", None), synthesizer_in_words("mst", "2 columns")
+    ('mst', 'mst, chosen by auto: 2 columns')
+    """
+    return name if reason is None else f"{name}, chosen by auto: {reason}"
+
+
+def workload_in_words(settings: Mapping[str, Any]) -> str | None:
+    """What the table should be right about, when the settings say so in a way that can be read."""
+    try:
+        return Workload.read(settings["workload"]).words() if "workload" in settings else None
+    except (SettingError, TypeError, ValueError):
+        return None
+
+
 def in_percent(share: float, *, up: bool = False) -> str:
     """A share as a percentage of three digits; `up` never rounds a bound down.
 
@@ -125,13 +145,17 @@ def _spending(certificate: Certificate) -> list[str]:
 
 
 def _step(record: MechanismRecord) -> str:
-    cells = record.parameters.get("cells")
-    noise = _noise_size(record.parameters.get("stddev"))
+    cells, stddev = record.parameters.get("cells"), record.parameters.get("stddev")
+    noise = _noise_size(stddev)
     details = [f"{100 * record.share:.4g}% of the budget", record.kind]
     details += [f"{cells:,} cells"] if isinstance(cells, int) else []
     details += [noise] if noise else []
-    cliques = [" + ".join(clique) for clique in record.parameters.get("cliques", []) if len(clique) > 1]
-    measured = f" ({'; '.join(cliques)})" if cliques else ""
+    cliques = record.parameters.get("cliques", [])
+    # Each with its own noise, where that tells more than the range.
+    sizes = stddev if isinstance(stddev, list) and len(stddev) == len(cliques) and " to " in noise else []
+    each = [f": {size:.4g}" for size in sizes] or [""] * len(cliques)
+    named = [" + ".join(clique) + size for clique, size in zip(cliques, each, strict=True) if len(clique) > 1]
+    measured = f" ({'; '.join(named)})" if named else ""
     return "\n".join(_wrapped(f"  {record.label}: " + ", ".join(details) + measured, "    "))
 
 
@@ -151,10 +175,14 @@ def _noise(certificate: Certificate) -> list[str]:
 
 def _table(certificate: Certificate) -> list[str]:
     software = certificate.software
-    settings = ", ".join(f"{name}={value}" for name, value in certificate.settings.items())
+    workload = workload_in_words(certificate.settings)
+    others = {name: value for name, value in certificate.settings.items() if workload is None or name != "workload"}
+    settings = ", ".join(f"{name}={value}" for name, value in others.items())
     unit = certificate.unit
     bounded = "" if unit.column is None else f", with at most {unit.max_rows} rows kept of each {unit.column!r},"
-    return _wrapped(
+    lines = _wrapped(f"Synthesizer: {synthesizer_in_words(certificate.synthesizer, certificate.reason)}.")
+    lines += _wrapped(f"Meant to be right about: {workload}.") if workload is not None else []
+    return lines + _wrapped(
         f"{certificate.rows:,} rows, drawn with seed {certificate.seed} from the model {certificate.synthesizer!r}"
         + (f" ({settings})" if settings else "")
         + f". The private table{bounded} is estimated, with noise, to hold {certificate.estimated_total:,.0f} rows."

@@ -13,7 +13,7 @@ import numpy as np
 from dpsynth.codec.codec import Codec
 from dpsynth.errors import DPSynthError, ReleaseError, SettingError
 from dpsynth.marginal import NoisyMarginal
-from dpsynth.models.random_field import RandomField
+from dpsynth.models.model import Model, read_model
 from dpsynth.release import measurements as measurement_files
 from dpsynth.release.arrays import MAX_BYTES, from_npz, to_npz
 from dpsynth.release.bundle import Writer, write_directory
@@ -44,7 +44,7 @@ class Release:
 
     schema: Schema
     codec: Codec
-    model: RandomField
+    model: Model
     measurements: tuple[NoisyMarginal, ...]
     certificate: Certificate
     rows: int
@@ -142,12 +142,12 @@ def load_certificate(path: Path | str) -> Certificate:
     return Certificate.from_json(directory.document("certificate.json"))
 
 
-def _parse_parts(document: Mapping[str, Any], directory: Directory) -> tuple[Schema, Codec, RandomField]:
+def _parse_parts(document: Mapping[str, Any], directory: Directory) -> tuple[Schema, Codec, Model]:
     arrays = from_npz(directory.read("model.npz", MAX_BYTES), file="model.npz")
     try:
         schema = Schema.from_json(document["schema"])
         codec = Codec.from_json(document["codec"])
-        model = RandomField.from_arrays(document["model"], arrays)
+        model = read_model(document["model"], arrays)
     except (DPSynthError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         raise ReleaseError(f"model.json and model.npz must hold a whole model; got {type(error).__name__}") from None
     if codec.domain != model.domain or tuple(column.name for column in codec.columns) != schema.names:

@@ -64,6 +64,45 @@ def test_merged_replaces_the_named_columns(codec: Codec) -> None:
         codec.merged({"town": np.array([0])}, {"town": np.array([0.0])})
 
 
+def test_levels_follow_the_column_they_read(codec: Codec, rng: np.random.Generator) -> None:
+    levels = codec.with_levels(
+        {
+            "wage": {"paid": np.array([0, 0, 1, 1]), "known": np.array([0, 0, 0, 1])},
+            "sex": {"said": np.array([0, 0, 1])},
+        }
+    )
+    assert levels.domain.columns == ("sex", "said", "city", "wage", "paid", "known", "day", "smoker")
+    assert levels.domain.sizes == (3, 2, 3, 4, 2, 2, 2, 2)
+    assert levels["wage"] is codec["wage"]
+    assert {column.name: column.source for column in levels.columns if column.name != column.source} == {
+        "said": "sex", "paid": "wage", "known": "wage",
+    }  # fmt: skip
+    assert codec.with_levels({}) == codec
+    with pytest.raises(SettingError, match="must not be decoded"):
+        levels.decode({name: np.zeros(2, dtype=int) for name in levels.domain}, 2, rng)
+    with pytest.raises(SettingError, match=r"level \(said\) must not be written"):
+        levels.to_json()
+
+
+@pytest.mark.parametrize("column", ["id", "town"])
+def test_levels_of_what_is_not_counted_are_refused(codec: Codec, column: str) -> None:
+    with pytest.raises(SettingError, match=f"levels of '{column}'"):
+        codec.with_levels({column: {"new": np.array([0])}})
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        {"sex": {"city": np.array([0, 0, 1])}},
+        {"sex": {"id": np.array([0, 0, 1])}},
+        {"sex": {"new": np.array([0, 0, 1])}, "smoker": {"new": np.array([0, 0])}},
+    ],
+)
+def test_the_name_of_a_level_must_be_new(codec: Codec, levels: dict[str, dict[str, np.ndarray]]) -> None:
+    with pytest.raises(SettingError, match="must be new"):
+        codec.with_levels(levels)
+
+
 def test_json_round_trip_decodes_alike(codec: Codec) -> None:
     merged = codec.merged({"wage": np.array([0, 0, 1, 1])}, {"wage": np.array([1.0, 2.0, 3.0, 0.25])})
     back = Codec.from_json(json.loads(json.dumps(merged.to_json())))

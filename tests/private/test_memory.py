@@ -17,7 +17,7 @@ from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.errors import SessionClosedError, SettingError
 from dpsynth.privacy.randomness import InsecureTestEntropy, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit
-from dpsynth.private import memory
+from dpsynth.private import kernels, memory
 from dpsynth.private.counter import Counter
 from dpsynth.private.ingest import ingest
 from dpsynth.private.memory import MemoryCounter
@@ -135,6 +135,86 @@ def test_a_changed_codec_is_encoded_anew() -> None:
     assert counter.marginals(CODEC, [("c",)])[("c",)].tolist() == [1, 0, 1]
 
 
+def test_levels_read_their_column() -> None:
+    counter = MemoryCounter(table_of([("a", True, "q", 1, "2000-01-01"), (None, False, None, -9, "2000-01-01")]))
+    levels = CODEC.with_levels({"c": {"c_said": np.array([0, 0, 1])}, "o": {"o_said": np.array([0, 0, 0, 1])}})
+    counts = counter.marginals(levels, [("c", "c_said"), ("c_said", "o_said"), ("x",)])
+    assert counts["c", "c_said"].tolist() == [[1, 0], [0, 0], [0, 1]]
+    assert counts["c_said", "o_said"].tolist() == [[1, 0], [0, 1]]
+    assert counts[("x",)].tolist() == [1, 1, 0, 0, 0]
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, ...]]]:
+    """What each pass over the rows counted, in order."""
+    seen: list[list[tuple[str, ...]]] = []
+    count = kernels.count_cliques
+
+    def recorded(columns: Any, domain: Any, cliques: Any) -> Any:
+        seen.append(list(cliques))
+        return count(columns, domain, cliques)
+
+    monkeypatch.setattr(kernels, "count_cliques", recorded)
+    return seen
+
+
+def some_rows(count: int) -> list[tuple[Any, ...]]:
+    day = "1931-09-10T01:46:40"
+    return [("ab"[i % 2] if i % 5 else None, i % 3 == 0, "pqr"[i % 3], i % 11, day) for i in range(count)]
+
+
+PAIRS = list(itertools.combinations(CODEC.domain.columns, 2))
+
+
+def test_what_was_counted_is_not_counted_again(passes: list[list[tuple[str, ...]]]) -> None:
+    counter = MemoryCounter(table_of(some_rows(40)))
+    first = counter.marginals(CODEC, PAIRS[:4])
+    again = counter.marginals(Codec(CODEC.columns), [*PAIRS[1:6], (), PAIRS[1]])
+    assert passes == [PAIRS[:4], PAIRS[4:6]]
+    assert list(again) == [*PAIRS[1:6], ()]
+    assert again[()] == 40
+    fresh = MemoryCounter(table_of(some_rows(40))).marginals(CODEC, PAIRS)
+    for answer in (first, again):
+        for clique in answer.keys() - {()}:
+            assert answer[clique].dtype == np.int64
+            assert (answer[clique] == fresh[clique]).all()
+
+
+def test_the_empty_clique_alone_gives_the_rows() -> None:
+    assert MemoryCounter(table_of(some_rows(7))).marginals(CODEC, [()])[()] == 7
+
+
+def test_a_marginal_is_counted_again_with_a_changed_codec(passes: list[list[tuple[str, ...]]]) -> None:
+    counter = MemoryCounter(table_of(some_rows(40)))
+    cliques = [("c", "b"), ("b", "x")]
+    merged = CODEC.merged({"c": np.array([0, 1, 1])}, {"c": np.ones(3)})
+    before = counter.marginals(CODEC, cliques)
+    after = counter.marginals(merged, cliques)
+    assert passes == [cliques, cliques[:1]], "only the cliques of the changed column"
+    assert (after["c", "b"] == [before["c", "b"][0], before["c", "b"][1:].sum(axis=0)]).all()
+    assert (counter.marginals(CODEC, cliques)["c", "b"] == before["c", "b"]).all()
+
+
+def test_answers_cannot_be_changed() -> None:
+    counter = MemoryCounter(table_of(some_rows(40)))
+    for _ in range(2):
+        for table in counter.marginals(CODEC, [("c", "b"), ("c",), ()]).values():
+            with pytest.raises(ValueError, match="read-only"):
+                table[...] = 0
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                table.setflags(write=True)
+
+
+def test_no_more_is_kept_than_the_limit(passes: list[list[tuple[str, ...]]], monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = MemoryCounter(table_of(some_rows(40)))
+    monkeypatch.setattr(memory, "KEPT_CELLS", 10)
+    cliques: list[tuple[str, ...]] = [("c", "b"), ("c", "o"), ("b", "t")]  # 6, 12 and 4 cells
+    answers = [counter.marginals(CODEC, cliques) for _ in range(3)]
+    assert passes == [cliques, [("c", "o")], [("c", "o")]]
+    for clique in cliques:
+        assert (answers[0][clique] == answers[2][clique]).all()
+
+
 def test_columns_of_the_wrong_type_are_refused() -> None:
     counter = MemoryCounter(table_of([]))
     with pytest.raises(SettingError, match="open categorical"):
@@ -161,4 +241,5 @@ def test_nothing_is_answered_once_the_table_is_closed() -> None:
         with pytest.raises(SessionClosedError):
             ask()
     assert not counter._encoded, "codes of the rows go with the table"
+    assert not counter._kept, "and so do the counts"
     assert counter.schema is SCHEMA

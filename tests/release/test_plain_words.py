@@ -44,6 +44,34 @@ def test_it_says_everything_that_matters() -> None:
     assert "NOT PRIVATE" not in text
 
 
+def test_the_choice_and_the_workload_are_said() -> None:
+    workload = {"degree": 2, "label": "pay", "column_weights": [["age", 2.0]], "cliques": []}
+    certificate = make_certificate(reason="7 columns: reasons", settings={"workload": workload, "gap": 0.5})
+    text = " ".join(plain_words(certificate).split())
+    assert "Synthesizer: mst, chosen by auto: 7 columns: reasons." in text
+    assert "right about: all sets of 2 columns; those with pay weigh" in text
+    assert "(gap=0.5)" in text
+    assert "chosen by auto" not in plain_words(make_certificate())
+
+
+@pytest.mark.parametrize("workload", [{"degree": "many"}, {"cliques": [[]]}, ";", None, 0.5, [["\x1b[2J"]]])
+def test_a_workload_that_cannot_be_read_is_shown_as_it_is(workload: object) -> None:
+    text = plain_words(make_certificate(settings={"workload": workload}))
+    assert "The synthetic table" in text
+    assert "\x1b" not in text
+
+
+def test_marginals_have_their_own_noise_where_it_differs() -> None:
+    def said(stddev: list[float]) -> str:
+        parameters = {"kind": "marginals", "cliques": [["a"], ["a", "b"], ["b", "c"]], "stddev": stddev, "cells": 9}
+        base = make_certificate()
+        record = dataclasses.replace(base.mechanisms[0], parameters=parameters)
+        return " ".join(plain_words(make_certificate(mechanisms=(record, base.mechanisms[1]))).split())
+
+    assert "noise of 2 to 8.25 rows (a + b: 4; b + c: 8.25)" in said([2.0, 4.0, 8.25])
+    assert "noise of 2 rows (a + b; b + c)" in said([2.0, 2.0, 2.0])
+
+
 def test_a_test_release_says_so_first() -> None:
     assert plain_words(make_certificate(private=False)).startswith("NOT PRIVATE")
 
