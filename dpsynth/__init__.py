@@ -1,8 +1,8 @@
 """dpsynth: from a private table to a differentially private synthetic release, with proof of the promise.
 
 >>> import dpsynth
->>> sorted(dpsynth.synthesizers())
-['direct', 'independent', 'mst']
+>>> "auto" in dpsynth.synthesizers()
+True
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dpsynth.release.release import Release, load
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
 from dpsynth.synthesizers.catalogue import synthesizers
+from dpsynth.workload import Workload
 
 __all__ = [
     "Boolean",
@@ -27,6 +28,7 @@ __all__ = [
     "Plan",
     "Release",
     "Schema",
+    "Workload",
     "__version__",
     "check",
     "draft",

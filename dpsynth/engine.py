@@ -33,29 +33,36 @@ from dpsynth.release.release import Release
 from dpsynth.schema.columns import Identifier
 from dpsynth.schema.schema import Schema
 from dpsynth.session import Door, Session
+from dpsynth.synthesizers.asked import with_workload
+from dpsynth.synthesizers.auto import AUTO, choose
 from dpsynth.synthesizers.catalogue import make_synthesizer
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, Synthesizer, no_progress
+from dpsynth.workload import Workload
 
 if TYPE_CHECKING:
     from dpsynth.private.files import Data
 
 
 # Settings that every synthesizer shares, and how their text is read.
-ENGINE_SETTINGS: dict[str, type[float] | type[int]] = {
-    **{field.name: float for field in dataclasses.fields(Encoding)},
+ENGINE_SETTINGS: dict[str, type[float] | type[int] | type[str]] = {
+    **{field.name: str if field.name == "binning" else float for field in dataclasses.fields(Encoding)},
     "memory_limit_bytes": int,
 }
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a steward asks for, checked and settled, before any data: all of it public."""
+    """What a steward asks for, checked and settled, before any data: all of it public.
+
+    name: of the synthesizer that runs; reason: why `auto` chose it, None when the steward did.
+    """
 
     schema: Schema
     epsilon: float
     delta: float
     unit: PrivacyUnit
     name: str
+    reason: str | None
     settings: dict[str, Any]
     synthesizer: Synthesizer
     encoding: Encoding
@@ -79,7 +86,9 @@ def settle(
     *,
     epsilon: float,
     delta: float,
-    synthesizer: str = "mst",
+    synthesizer: str = AUTO,
+    workload: Workload | str | None = None,
+    label: str | None = None,
     relation: str | Relation = Relation.ADD_REMOVE,
     unit: str | None = None,
     max_rows_per_unit: int | None = None,
@@ -95,17 +104,25 @@ def settle(
     own, rest = _engine_settings(dict(settings or {}))
     encoding = Encoding(**{key: value for key, value in own.items() if key != "memory_limit_bytes"})
     reserve = encoding.encoding_delta_share * delta if encodings.open_columns(schema) else 0.0
-    made = make_synthesizer(synthesizer, rest, also=ENGINE_SETTINGS)
+    budget = budget_from(epsilon, delta, reserve)
+    domain = largest_domain(schema)
+    name, reason = synthesizer, None
+    if synthesizer == AUTO:
+        wanted = workload is not None or label is not None or "workload" in rest
+        choice = choose(domain, budget, privacy_unit, schema.public_rows, workload=wanted)
+        name, reason = choice.name, choice.reason
+    made = make_synthesizer(name, with_workload(name, rest, workload, label, domain), also=ENGINE_SETTINGS)
     return Request(
         schema=schema,
         epsilon=float(epsilon),
         delta=float(delta),
         unit=privacy_unit,
-        name=synthesizer,
+        name=name,
+        reason=reason,
         settings={**dataclasses.asdict(encoding), **dataclasses.asdict(made)},  # type: ignore[call-overload]  # a protocol
         synthesizer=made,
         encoding=encoding,
-        budget=budget_from(epsilon, delta, reserve),
+        budget=budget,
         memory_limit_bytes=own.get("memory_limit_bytes"),
     )
 
@@ -127,6 +144,7 @@ def plan_request(request: Request) -> Plan:
         budget=request.budget,
         steps=(*found, *measured),
         resources=resources,
+        reason=request.reason,
     )
 
 
@@ -153,7 +171,9 @@ def synthesize(
     *,
     epsilon: float,
     delta: float,
-    synthesizer: str = "mst",
+    synthesizer: str = AUTO,
+    workload: Workload | str | None = None,
+    label: str | None = None,
     relation: str | Relation = Relation.ADD_REMOVE,
     unit: str | None = None,
     max_rows_per_unit: int | None = None,
@@ -166,10 +186,12 @@ def synthesize(
 
     data: pandas DataFrame, pyarrow Table, mapping of columns, or the path of a CSV (.gz) or Parquet file.
     schema: what is public about its columns. epsilon, delta: the promise for the whole release.
-    synthesizer: a name from `synthesizers()`; settings: its options. relation: "add-remove" or
-    "replace-one". unit, max_rows_per_unit: the column that says whose row it is, and how many rows of one
-    unit are kept (chosen at random); without a unit each row is protected by itself. rows: how many
-    synthetic rows, by default the noisy number of private rows. seed: of the synthetic rows alone, never
+    synthesizer: a name from `synthesizers()`; "auto" chooses one from public facts alone. settings: its options.
+    label: a column that will be predicted from the others. workload: which marginals matter (a `Workload`, or
+    text such as "3;label=income"); both are public, so do not choose them by looking at the private table.
+    relation: "add-remove" or "replace-one". unit, max_rows_per_unit: the column that says whose row it is, and
+    how many rows of one unit are kept (chosen at random); without a unit each row is protected by itself.
+    rows: how many synthetic rows, by default the noisy number of private rows. seed: of the synthetic rows alone, never
     of the noise. progress: called with a stage and the fraction done.
 
     Raises SettingError, SchemaError, DataError, PlanTooLargeError; no message holds a cell value.
@@ -185,6 +207,8 @@ def synthesize(
         epsilon=epsilon,
         delta=delta,
         synthesizer=synthesizer,
+        workload=workload,
+        label=label,
         relation=relation,
         unit=unit,
         max_rows_per_unit=max_rows_per_unit,
@@ -203,17 +227,16 @@ def release(
     progress: Progress = no_progress,
 ) -> Release:
     """The release of a settled request; `source` is the operating system's entropy except in tests."""
+    progress(f"plan: {request.name}", 0.0)
     plan_request(request)  # refuses what is too large before any row is read
     progress("reading the table", 0.0)
-    table = ingest(data, request.schema, request.unit, source)
-    session = Session(
-        MemoryCounter(table), request.unit, request.budget, source, on_run=lambda step: progress(step, 0.0)
-    )
+    counter = MemoryCounter(ingest(data, request.schema, request.unit, source))
+    session = Session(counter, request.unit, request.budget, source, on_run=lambda step: progress(step, 0.0))
     try:
         fitted = run_request(request, session, progress)
     finally:
         session.close()
-        table.close()
+        counter.close()
     return _released(request, session, fitted, source.private, rows, seed)
 
 
@@ -224,6 +247,7 @@ def _released(
     seed = secrets.randbits(32) if seed is None else seed
     certificate = Certificate(
         synthesizer=request.name,
+        reason=request.reason,
         settings=request.settings,
         promise=Promise.of(Guarantee.of(request.budget), epsilon=request.epsilon, delta=request.delta),
         unit=UnitWords.of(request.unit),
@@ -261,13 +285,13 @@ def _unit(relation: str | Relation, column: str | None, max_rows: int | None) ->
 
 
 def _engine_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings of the engine as numbers, and those that are left for the synthesizer."""
-    own = {}
+    """Settings of the engine as numbers and words, and those that are left for the synthesizer."""
+    own: dict[str, Any] = {}
     for name, kind in ENGINE_SETTINGS.items():
         if name in settings:
             value = settings.pop(name)
             try:
-                own[name] = kind(float(value))
+                own[name] = value if kind is str else kind(float(value))
             except (TypeError, ValueError, OverflowError):
                 raise SettingError(f"{name} ({value!r}) must be a number") from None
     return own, settings

@@ -25,7 +25,12 @@ from dpsynth.schema.schema import Schema
 from dpsynth.session import Door
 from dpsynth.synthesizers.catalogue import CATALOGUE
 
-SETTINGS: Mapping[str, dict[str, Any]] = {"direct": {"marginals": "colour,size;city,size"}}
+SETTINGS: Mapping[str, dict[str, Any]] = {
+    "direct": {"marginals": "colour,size;city,size"},
+    "aim": {"rounds_per_column": 1, "gap": 1.0},  # few rounds, loosely fitted: quick
+    "mwem": {"rounds": 3, "gap": 1.0},
+    "mixture": {"stages": 1, "stage_steps": 1},  # the model is not looked at
+}
 COLOURS = ("red", "green", "blue")
 
 

@@ -125,6 +125,37 @@ def test_the_certificate_holds_no_function_of_the_data_but_noisy_ones():
     assert differing <= {"rows", "estimated_total", "created"}
 
 
+def test_the_certificate_says_who_chose_the_synthesizer(tmp_path):
+    table = {"a": [True, False] * 50, "b": [True] * 100}
+    schema = dpsynth.Schema([dpsynth.Boolean(name) for name in "ab"], public_rows=100)
+    made = dpsynth.synthesize(table, schema, epsilon=0.1, delta=1e-6)
+    assert made.certificate.synthesizer == "independent"
+    assert "100 rows declared" in made.certificate.reason
+    made.save(tmp_path / "out")
+    assert dpsynth.load(tmp_path / "out").certificate == made.certificate
+    assert "chosen by auto: 2 columns" in (tmp_path / "out" / "certificate.txt").read_text().replace("\n", " ")
+    named = dpsynth.synthesize(table, schema, epsilon=0.1, delta=1e-6, synthesizer="mst").certificate
+    assert (named.synthesizer, named.reason) == ("mst", None)
+
+
+def test_the_choice_knows_no_data():
+    """Tables of any size get the same synthesizer for the same sentence."""
+    settled = settle(mixed_schema(), **PROMISE)
+    for persons in (0, 1, 300):
+        certificate = dpsynth.synthesize(mixed_table(persons), mixed_schema(), **PROMISE, rows=5).certificate
+        assert (certificate.synthesizer, certificate.reason) == (settled.name, settled.reason)
+
+
+def test_a_label_is_in_the_certificate(tmp_path):
+    settings = {"rounds_per_column": 1, "gap": 1.0}
+    made = dpsynth.synthesize(
+        mixed_table(), mixed_schema(), **PROMISE, synthesizer="aim", label="colour", settings=settings
+    )
+    assert made.certificate.settings["workload"]["label"] == "colour"
+    made.save(tmp_path / "out")
+    assert "those with colour" in " ".join((tmp_path / "out" / "certificate.txt").read_text().split())
+
+
 def test_spending_stays_within_the_grant():
     certificate = dpsynth.synthesize(mixed_table(), mixed_schema(), **PROMISE).certificate
     assert certificate.spending.spent_mu_squared <= certificate.spending.granted_mu_squared
@@ -209,7 +240,7 @@ def test_an_interrupted_run_leaves_nothing_open_and_nothing_written(tmp_path, mo
 
     monkeypatch.setattr(MST, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        dpsynth.synthesize(mixed_table(), mixed_schema(), **PROMISE)
+        dpsynth.synthesize(mixed_table(), mixed_schema(), **PROMISE, synthesizer="mst")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -231,9 +262,13 @@ def test_every_error_has_a_stable_code():
 def test_progress_is_told():
     stages = []
     dpsynth.synthesize(
-        mixed_table(), mixed_schema(), **PROMISE, progress=lambda stage, done: stages.append((stage, done))
+        mixed_table(),
+        mixed_schema(),
+        **PROMISE,
+        synthesizer="mst",
+        progress=lambda stage, done: stages.append((stage, done)),
     )
-    assert {"reading the table", "one-way marginals", "model"} <= {stage for stage, _ in stages}
+    assert {"plan: mst", "reading the table", "one-way marginals", "model"} <= {stage for stage, _ in stages}
     assert all(0 <= done <= 1 for _, done in stages)
 
 

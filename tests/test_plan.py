@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import dpsynth
 from dpsynth.errors import PlanTooLargeError, SettingError
+from dpsynth.plan import Resources
 from dpsynth.privacy.cost import ZERO
 from dpsynth.selftest import SETTINGS, mixed_schema
+from dpsynth.synthesizers.catalogue import CATALOGUE
+from dpsynth.workload import Workload
 
 WIDE = dpsynth.Schema([dpsynth.Categorical(name, values=range(300_000)) for name in "ab"])
 
@@ -30,7 +35,7 @@ def test_steps_add_up_to_at_most_the_budget(name, relation):
 def test_json_has_the_same_words_as_python():
     plan = dpsynth.plan(mixed_schema(), epsilon=1.0, delta=1e-6)
     document = plan.to_json()
-    for name in ("synthesizer", "epsilon", "delta", "predicted_cells", "predicted_bytes"):
+    for name in ("synthesizer", "reason", "epsilon", "delta", "predicted_cells", "predicted_bytes"):
         assert document[name] == getattr(plan, name)
     assert [step["label"] for step in document["steps"]] == [step.label for step in plan.steps]
     assert sum(step["share"] for step in document["steps"]) == pytest.approx(1)
@@ -39,9 +44,9 @@ def test_json_has_the_same_words_as_python():
 
 def test_a_plan_too_large_for_memory_is_refused_before_data_is_read(tmp_path):
     with pytest.raises(PlanTooLargeError, match="predicted memory"):
-        dpsynth.plan(WIDE, epsilon=1.0, delta=1e-6)
+        dpsynth.plan(WIDE, epsilon=1.0, delta=1e-6, synthesizer="mst")
     with pytest.raises(PlanTooLargeError):  # the file does not exist: it was not even looked for
-        dpsynth.synthesize(tmp_path / "absent.csv", WIDE, epsilon=1.0, delta=1e-6)
+        dpsynth.synthesize(tmp_path / "absent.csv", WIDE, epsilon=1.0, delta=1e-6, synthesizer="mst")
     small = dpsynth.Schema([dpsynth.Categorical(name, values=range(30)) for name in "ab"])
     with pytest.raises(PlanTooLargeError, match="memory_limit_bytes"):
         dpsynth.plan(small, epsilon=1.0, delta=1e-6, settings={"memory_limit_bytes": 1000})
@@ -96,16 +101,77 @@ def test_an_unreviewed_schema_is_refused():
         ({"settings": {"noise_penalty": float("nan")}}, "noise_penalty"),
         ({"settings": {"merge_below": "nan"}}, "merge_below"),
         ({"settings": {"gap": -1}}, "gap"),
-        ({"settings": {"range_share": 0.9}}, "range_share"),
+        ({"settings": {"range_share": 0.95}}, "range_share"),
+        ({"settings": {"binning": "privtre"}}, "'privtree'"),
+        ({"settings": {"binning": 3}}, "binning"),
         ({"relation": "swap"}, "add-remove"),
         ({"unit": "nobody", "max_rows_per_unit": 2}, "Identifier"),
         ({"unit": "person"}, "max_rows_per_unit"),
         ({"max_rows_per_unit": 3}, "unit"),
         ({"unit": "person", "max_rows_per_unit": 0}, "max_rows"),
+        ({"synthesizer": "auto", "settings": {"marginals": "colour,size"}}, r"it is a setting of \['direct'\]"),
         ({"synthesizer": "direct"}, "at least one clique"),
         ({"synthesizer": "direct", "settings": {"marginals": "colour,nothing"}}, "nothing"),
     ],
 )
 def test_bad_options_say_what_to_do(options, words):
     with pytest.raises(SettingError, match=words):
-        dpsynth.plan(mixed_schema(), epsilon=1.0, delta=1e-6, **options)
+        dpsynth.plan(mixed_schema(), epsilon=1.0, delta=1e-6, **{"synthesizer": "mst", **options})
+
+
+def test_auto_is_the_default_and_gives_its_reason():
+    plan = dpsynth.plan(mixed_schema(), epsilon=1.0, delta=1e-6)
+    assert plan == dpsynth.plan(mixed_schema(), epsilon=1.0, delta=1e-6, synthesizer="auto")
+    assert plan.synthesizer in CATALOGUE
+    assert "6 columns" in plan.reason
+    assert dpsynth.plan(mixed_schema(), epsilon=1.0, delta=1e-6, synthesizer="mst").reason is None
+    one = dpsynth.Schema([dpsynth.Boolean("smoker"), dpsynth.Identifier("person")])
+    assert dpsynth.plan(one, epsilon=1.0, delta=1e-6).synthesizer == "independent"
+    assert dpsynth.plan(one, epsilon=1.0, delta=1e-6, label="smoker").settings["workload"]["label"] == "smoker"
+    few = dpsynth.Schema([dpsynth.Boolean(name) for name in "abc"], public_rows=20)
+    assert dpsynth.plan(few, epsilon=0.1, delta=1e-6).synthesizer == "independent"
+
+
+def test_a_longer_fit_is_predicted_to_take_longer():
+    cells = Resources(10, 1000, 1000)
+    assert Resources(10, 1000, 1000, fit_seconds=7.0).seconds == pytest.approx(cells.seconds + 7)
+    plans = {
+        stages: dpsynth.plan(
+            mixed_schema(), epsilon=1.0, delta=1e-6, synthesizer="mixture", settings={"stages": stages}
+        )
+        for stages in (1, 20)
+    }
+    assert plans[20].predicted_seconds > plans[1].predicted_seconds
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"label": "colr"}, "did you mean 'colour'"),
+        ({"label": "person"}, "no identifier"),
+        ({"workload": "colour,sizes"}, "did you mean 'size'"),
+        ({"workload": "2;weights=nothing:3"}, "try one of"),
+        ({"workload": "2;label=size", "label": "colour"}, "label"),
+        ({"workload": "2", "settings": {"workload": "3"}}, "once"),
+        ({"workload": "2", "synthesizer": "mst"}, "'aim', 'mwem'"),
+        ({"label": "colour", "synthesizer": "independent"}, "'aim', 'mwem'"),
+        ({"workload": "2", "synthesizer": "mts"}, "did you mean 'mst'"),
+        ({"settings": {"workload": "colour,sizes"}}, "did you mean 'size'"),
+    ],
+)
+def test_bad_workloads_are_refused_without_data(options, words, tmp_path):
+    with pytest.raises(SettingError, match=words):
+        dpsynth.synthesize(
+            tmp_path / "absent.csv", mixed_schema(), epsilon=1.0, delta=1e-6, **{"synthesizer": "aim", **options}
+        )
+
+
+def test_workload_and_label_reach_the_synthesizer():
+    options = {"epsilon": 1.0, "delta": 1e-6, "synthesizer": "aim"}
+    plan = dpsynth.plan(mixed_schema(), label="colour", **options)
+    assert plan.settings["workload"]["label"] == "colour"
+    assert plan.settings["workload"]["degree"] == 3
+    same = dpsynth.plan(mixed_schema(), workload="2", label="size", **options)
+    assert same == dpsynth.plan(mixed_schema(), workload=Workload(degree=2, label="size"), **options)
+    assert same == dpsynth.plan(mixed_schema(), settings={"workload": "2;label=size"}, **options)
+    assert json.dumps(same.to_json())

@@ -91,7 +91,11 @@ def measured_and_synthetic_shares(release: Release, column: str) -> list[tuple[s
     from dpsynth.codec.categorical import MISSING
     from dpsynth.marginal import Basis
 
-    measured = [each for each in release.measurements if each.clique == (column,) and each.basis is Basis.IDENTITY]
+    measured = [
+        each
+        for each in release.measurements
+        if each.clique == (column,) and each.basis is Basis.IDENTITY and not each.groups
+    ]
     if not measured:
         return []
     counts = min(measured, key=lambda each: each.stddev).values

@@ -19,7 +19,17 @@ class RelationName(str, Enum):
 SchemaFile = Annotated[Path, typer.Option("--schema", help="Schema file (YAML): what is public about each column.")]
 Epsilon = Annotated[float, typer.Option(help="Privacy loss epsilon, above 0. 1 is strong, 10 is weak.")]
 Delta = Annotated[float, typer.Option(help="Privacy loss delta: far below 1 over the number of people.")]
-SynthesizerName = Annotated[str, typer.Option("--synthesizer", help="See `dpsynth synthesizers`.")]
+SynthesizerName = Annotated[
+    str, typer.Option("--synthesizer", help="See `dpsynth synthesizers`; auto chooses from public facts alone.")
+]
+Label = Annotated[
+    str | None,
+    typer.Option("--label", metavar="COLUMN", help="Column that will be predicted: its relations matter most."),
+]
+WorkloadText = Annotated[
+    str | None,
+    typer.Option("--workload", metavar="TEXT", help="Which marginals matter: '2', 'age,sex;sex,pay', 'weights=age:2'."),
+]
 UnitColumn = Annotated[
     str | None,
     typer.Option("--unit", metavar="COLUMN", help="Column that says whose row it is; protects all its rows."),

@@ -10,6 +10,7 @@ from dpsynth.cli.options import (
     Delta,
     Epsilon,
     Json,
+    Label,
     MaxRows,
     RelationName,
     RelationOption,
@@ -17,6 +18,7 @@ from dpsynth.cli.options import (
     Settings,
     SynthesizerName,
     UnitColumn,
+    WorkloadText,
     parsed_settings,
 )
 from dpsynth.cli.output import in_bytes, print_json, print_table
@@ -27,7 +29,9 @@ def plan(
     schema: SchemaFile,
     epsilon: Epsilon,
     delta: Delta,
-    synthesizer: SynthesizerName = "mst",
+    synthesizer: SynthesizerName = "auto",
+    label: Label = None,
+    workload: WorkloadText = None,
     unit: UnitColumn = None,
     max_rows_per_unit: MaxRows = None,
     relation: RelationOption = RelationName.add_remove,
@@ -44,6 +48,8 @@ def plan(
             epsilon=epsilon,
             delta=delta,
             synthesizer=synthesizer,
+            workload=workload,
+            label=label,
             relation=relation.value,
             unit=unit,
             max_rows_per_unit=max_rows_per_unit,
@@ -56,13 +62,16 @@ def plan(
 
 
 def _print_plan(planned: dict[str, Any]) -> None:
-    from dpsynth.release.plain_words import in_percent
+    from dpsynth.release.plain_words import in_percent, synthesizer_in_words, workload_in_words
 
     rows = [
         (step["label"], step["kind"], _noise(step["stddev"]), f"{step['cells']:,}", f"{100 * step['share']:.3g}%")
         for step in planned["steps"]
     ]
-    typer.echo(f"synthesizer: {planned['synthesizer']}")
+    typer.echo(f"synthesizer: {synthesizer_in_words(planned['synthesizer'], planned['reason'])}")
+    workload = workload_in_words(planned["settings"])
+    if workload is not None:
+        typer.echo(f"meant to be right about: {workload}")
     print_table(("step", "mechanism", "noise (rows)", "cells", "budget"), rows)
     typer.echo(
         f"needs:    {planned['predicted_cells']:,} cells, {in_bytes(planned['predicted_bytes'])} beside the table,"

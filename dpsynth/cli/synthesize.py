@@ -11,6 +11,7 @@ from dpsynth.cli.options import (
     Delta,
     Epsilon,
     Json,
+    Label,
     MaxRows,
     RelationName,
     RelationOption,
@@ -19,6 +20,7 @@ from dpsynth.cli.options import (
     ShowProgress,
     SynthesizerName,
     UnitColumn,
+    WorkloadText,
     parsed_settings,
 )
 from dpsynth.cli.output import print_json
@@ -35,7 +37,9 @@ def synthesize(
     epsilon: Epsilon,
     delta: Delta,
     out: Annotated[Path, typer.Option(help="New directory for the release.")],
-    synthesizer: SynthesizerName = "mst",
+    synthesizer: SynthesizerName = "auto",
+    label: Label = None,
+    workload: WorkloadText = None,
     rows: Annotated[int | None, typer.Option(min=0, help="Synthetic rows; by default the noisy estimate.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Which rows the model draws. It never reaches the noise.")
@@ -68,6 +72,8 @@ def synthesize(
                 epsilon=epsilon,
                 delta=delta,
                 synthesizer=synthesizer,
+                workload=workload,
+                label=label,
                 relation=relation.value,
                 unit=unit,
                 max_rows_per_unit=max_rows_per_unit,
@@ -82,7 +88,7 @@ def synthesize(
 
 def print_release(release: Release, out: Path, as_json: bool) -> None:
     """Where a release is and what it promises."""
-    from dpsynth.release.plain_words import promise_in_words
+    from dpsynth.release.plain_words import promise_in_words, synthesizer_in_words
 
     certificate = release.certificate
     if as_json:
@@ -92,6 +98,7 @@ def print_release(release: Release, out: Path, as_json: bool) -> None:
         typer.secho("NOT PRIVATE: made with a test-only source of noise", fg=typer.colors.RED)
     typer.echo(f"release: {out}")
     typer.echo(f"table:   {out / 'synthetic.csv'} and synthetic.parquet, {release.rows:,} rows")
+    typer.echo(f"made by: {synthesizer_in_words(certificate.synthesizer, certificate.reason)}")
     typer.echo(f"promise: {out / 'certificate.txt'}")
     for line in promise_in_words(certificate):
         typer.echo(f"  {line}")

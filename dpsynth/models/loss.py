@@ -18,7 +18,7 @@ import numpy as np
 
 from dpsynth.domain import Clique, Domain
 from dpsynth.errors import SettingError
-from dpsynth.marginal import Basis, FloatArray, NoisyMarginal, residual
+from dpsynth.marginal import Basis, FloatArray, NoisyMarginal, refuse_grouped, residual
 from dpsynth.models.factor import aligned, marginalise, maximal, subsets, transposed
 
 
@@ -136,8 +136,9 @@ class ResidualLoss:
 def residual_loss(domain: Domain, measurements: Sequence[NoisyMarginal], total: float) -> ResidualLoss:
     """Combine noisy marginals by inverse variance into one target for each column set they inform about.
 
-    Raises SettingError when a measurement's shape does not fit the domain or a value is not finite.
+    Raises SettingError when a measurement is grouped, its shape does not fit the domain or a value is not finite.
     """
+    refuse_grouped(measurements)
     found: dict[Clique, list[tuple[FloatArray, float]]] = {}
     constant = 0.0
     for measurement in measurements:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +15,11 @@ from dpsynth.errors import PlanTooLargeError, ReleaseError, SettingError
 from dpsynth.marginal import FloatArray
 from dpsynth.models.factor import axes_outside, marginalise, transposed
 from dpsynth.models.junction_tree import JunctionTree, junction_tree
-from dpsynth.models.sampling import Codes, sample
+from dpsynth.models.sampling import Codes, sample, tree_steps
+from dpsynth.models.stored import read_cliques, read_number, read_table, read_texts, read_whole
 
-_FORMAT = "dpsynth-random-field-1"
+FORMAT = "dpsynth-random-field-1"
+"""What `to_json` calls this kind of model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ class RandomField:
         method: "rounded" (default; counts follow the model to about one row a cell) or "independent".
         The rows are exchangeable: any part of them is as good a sample as any other.
         """
-        return sample(self.tree, self.beliefs, rows, rng, method)
+        return sample(self.domain, tree_steps(self.tree, self.beliefs), rows, rng, method)
 
     def to_arrays(self) -> dict[str, FloatArray]:
         """All tables by name, ready for `numpy.savez`; `to_json` says what each of them is."""
@@ -103,7 +104,7 @@ class RandomField:
     def to_json(self) -> dict[str, object]:
         """Everything but the tables, as plain JSON values."""
         return {
-            "format": _FORMAT,
+            "format": FORMAT,
             "columns": list(self.domain.columns),
             "sizes": list(self.domain.sizes),
             "cliques": [list(clique) for clique in self.tree.cliques],
@@ -119,18 +120,18 @@ class RandomField:
         Raises ReleaseError when a part is missing, left over, of the wrong type or shape, not finite,
         negative, or when the tables do not agree with each other to a millionth of the total.
         """
-        if document.get("format") != _FORMAT:
-            raise ReleaseError(f"model format must be {_FORMAT!r}")
+        if document.get("format") != FORMAT:
+            raise ReleaseError(f"model format must be {FORMAT!r}")
         try:
-            domain = Domain(_texts(document, "columns"), _whole(document, "sizes"))
-            tree = JunctionTree(domain, _cliques(document, "cliques"), _whole(document, "parents"))
+            domain = Domain(read_texts(document, "columns"), read_whole(document, "sizes"))
+            tree = JunctionTree(domain, read_cliques(document, "cliques"), read_whole(document, "parents"))
         except SettingError as error:
             raise ReleaseError(f"model structure must be valid; {error}") from error
         shapes = {f"belief_{index}": domain.shape(clique) for index, clique in enumerate(tree.cliques)}
         if set(arrays) != set(shapes):
             raise ReleaseError("model tables must be exactly those of the tree's cliques")
-        beliefs = tuple(_table(name, arrays[name], shape) for name, shape in shapes.items())
-        found = cls(tree, beliefs, _number(document, "total"), _number(document, "gap"))
+        beliefs = tuple(read_table(name, arrays[name], shape) for name, shape in shapes.items())
+        found = cls(tree, beliefs, read_number(document, "total"), read_number(document, "gap"))
         _check_agreement(found)
         return found
 
@@ -164,47 +165,6 @@ class RandomField:
         cells = self.domain.cells(columns)
         if cells > max_cells:
             raise PlanTooLargeError(f"cells of the table on {columns} ({cells}) must be at most {max_cells}")
-
-
-def _list(document: Mapping[str, object], name: str) -> list[object]:
-    found = document.get(name)
-    if not isinstance(found, list):
-        raise ReleaseError(f"model {name} must be a list")
-    return found
-
-
-def _texts(document: Mapping[str, object], name: str) -> tuple[str, ...]:
-    found = _list(document, name)
-    if not all(isinstance(item, str) for item in found):
-        raise ReleaseError(f"model {name} must be a list of texts")
-    return tuple(str(item) for item in found)
-
-
-def _whole(document: Mapping[str, object], name: str) -> tuple[int, ...]:
-    numbers = [item for item in _list(document, name) if isinstance(item, int) and not isinstance(item, bool)]
-    if len(numbers) != len(_list(document, name)):
-        raise ReleaseError(f"model {name} must be a list of whole numbers")
-    return tuple(numbers)
-
-
-def _cliques(document: Mapping[str, object], name: str) -> tuple[Clique, ...]:
-    return tuple(_texts({name: item}, name) for item in _list(document, name))
-
-
-def _number(document: Mapping[str, object], name: str) -> float:
-    found = document.get(name)
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= sys.float_info.max:
-        raise ReleaseError(f"model {name} must be a finite number, zero or more")
-    return float(found)
-
-
-def _table(name: str, table: npt.NDArray[np.generic], shape: tuple[int, ...]) -> FloatArray:
-    if table.dtype != np.float64 or table.shape != shape:
-        raise ReleaseError(f"model table {name} must be float64 of shape {shape}")
-    out: FloatArray = table.astype(np.float64)
-    if not np.isfinite(out).all():
-        raise ReleaseError(f"model table {name} must be finite")
-    return out
 
 
 def _check_agreement(found: RandomField) -> None:

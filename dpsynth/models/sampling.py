@@ -1,6 +1,7 @@
-"""Draw rows from a random field, one column at a time down its junction tree.
+"""Draw rows from a model, one column at a time, each given columns drawn before it.
 
-Every column is drawn given columns drawn before it (its separator and the earlier columns of its clique).
+A model says how by its steps. For a random field they go down its junction tree (a column is given its
+separator and the earlier columns of its clique); for a Bayesian network they are its conditional tables.
 
 - "rounded": the expected counts of (given columns, column) for the rows already drawn are rounded to
   whole numbers by unbiased controlled rounding, and dealt out at random inside each group. The integer
@@ -11,7 +12,7 @@ Every column is drawn given columns drawn before it (its separator and the earli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,18 +36,30 @@ def code_dtype(size: int) -> npt.DTypeLike:
     return np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.uint32
 
 
-def sample_rounded(tree: JunctionTree, beliefs: Sequence[FloatArray], rows: int, seed: int) -> Codes:
-    """`rows` exchangeable rows whose clique counts are the model's to about one row a cell.
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One column to draw: `table[g, v]` is proportional to the probability of v in group g of the given columns.
 
-    beliefs: marginals of the tree cliques (any scale). Exact law: given the columns already drawn, the
-    expected count of every (given, column) cell is the model's conditional expectation, the count is its
+    table: shape (cells of `given`, codes of `column`), the last given column fastest; no row is all zero.
+    """
+
+    column: str
+    given: Clique
+    table: FloatArray
+
+
+def sample_rounded(domain: Domain, steps: Iterable[Step], rows: int, seed: int) -> Codes:
+    """`rows` exchangeable rows whose counts in every step's table are the model's to about one row a cell.
+
+    steps: one for each column of `domain`, given columns first. Exact law: given the columns already drawn,
+    the expected count of every (given, column) cell is the model's conditional expectation, the count is its
     floor or ceiling, and so is the column's own total (within blocks of 4 million cells).
     """
     from dpsynth.models import sampling_kernels as kernels
 
     out: Codes = {}
-    for number, step in enumerate(_steps(tree, beliefs)):
-        groups = _group_codes(tree.domain, step.given, out, rows)
+    for number, step in enumerate(steps):
+        groups = _group_codes(domain, step.given, out, rows)
         sizes = np.bincount(groups, minlength=step.table.shape[0])
         used = np.flatnonzero(sizes)
         counts = np.zeros(step.table.shape, dtype=np.int64) if used.size else np.empty(0, dtype=np.int64)
@@ -61,34 +74,24 @@ def sample_rounded(tree: JunctionTree, beliefs: Sequence[FloatArray], rows: int,
         drawn = np.empty(rows, dtype=np.int32)
         kernels.deal(groups, starts, pool, _key(seed, 2 * number + 1, 0), drawn)
         out[step.column] = drawn.astype(code_dtype(step.table.shape[1]))
-    return {column: out[column] for column in tree.domain}
+    return {column: out[column] for column in domain}
 
 
-def sample_independent(
-    tree: JunctionTree, beliefs: Sequence[FloatArray], rows: int, seed: int, *, first_row: int = 0
-) -> Codes:
+def sample_independent(domain: Domain, steps: Iterable[Step], rows: int, seed: int, *, first_row: int = 0) -> Codes:
     """Rows `first_row` to `first_row + rows` of the endless independent table of `seed`."""
     from dpsynth.models import sampling_kernels as kernels
 
     out: Codes = {}
-    for number, step in enumerate(_steps(tree, beliefs)):
-        groups = _group_codes(tree.domain, step.given, out, rows)
+    for number, step in enumerate(steps):
+        groups = _group_codes(domain, step.given, out, rows)
         drawn = np.empty(rows, dtype=np.int32)
         kernels.draw(groups, _cumulative(step.table), _key(seed, number, 0), np.uint64(first_row), drawn)
         out[step.column] = drawn.astype(code_dtype(step.table.shape[1]))
-    return {column: out[column] for column in tree.domain}
+    return {column: out[column] for column in domain}
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """One column to draw: `table[g, v]` is proportional to the probability of v in group g of the given columns."""
-
-    column: str
-    given: Clique
-    table: FloatArray
-
-
-def _steps(tree: JunctionTree, beliefs: Sequence[FloatArray]) -> Iterator[_Step]:
+def tree_steps(tree: JunctionTree, beliefs: Sequence[FloatArray]) -> Iterator[Step]:
+    """How to draw from a random field; beliefs: marginals of the tree's cliques, at any scale."""
     for clique, separator, belief in zip(tree.cliques, tree.separators, beliefs, strict=True):
         given = separator
         for column in clique:
@@ -101,7 +104,7 @@ def _steps(tree: JunctionTree, beliefs: Sequence[FloatArray]) -> Iterator[_Step]
             table = np.ascontiguousarray(table)
             # A group can be reached by rounding although the model gives it no mass: use the column's own marginal.
             table = np.where(table.sum(axis=1, keepdims=True) > 0, table, table.sum(axis=0, keepdims=True))
-            yield _Step(column, given, table)
+            yield Step(column, given, table)
             given = kept
 
 
@@ -136,14 +139,14 @@ def _key(seed: int, step: int, block: int) -> np.uint64:
 
 
 def sample(
-    tree: JunctionTree, beliefs: Sequence[FloatArray], rows: int, rng: np.random.Generator, method: str = "rounded"
+    domain: Domain, steps: Iterable[Step], rows: int, rng: np.random.Generator, method: str = "rounded"
 ) -> Codes:
     """Rows by one of the two methods, from one 63-bit seed drawn from `rng`."""
     if rows < 0:
         raise SettingError(f"rows ({rows}) must be zero or more")
     seed = int(rng.integers(2**63))
     if method == "rounded":
-        return sample_rounded(tree, beliefs, rows, seed)
+        return sample_rounded(domain, steps, rows, seed)
     if method == "independent":
-        return sample_independent(tree, beliefs, rows, seed)
+        return sample_independent(domain, steps, rows, seed)
     raise SettingError(f"method ({method!r}) must be 'rounded' or 'independent'")

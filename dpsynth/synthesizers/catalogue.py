@@ -8,17 +8,46 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dpsynth.errors import SettingError
+from dpsynth.synthesizers.aim import AIM
+from dpsynth.synthesizers.auto import AUTO, SUMMARY
 from dpsynth.synthesizers.direct import Direct
 from dpsynth.synthesizers.independent import Independent
+from dpsynth.synthesizers.mixture import Mixture
+from dpsynth.synthesizers.mosaic import Mosaic
 from dpsynth.synthesizers.mst import MST
+from dpsynth.synthesizers.mwem import MWEM
+from dpsynth.synthesizers.privbayes import PrivBayes
+from dpsynth.synthesizers.priview import PriView
+from dpsynth.synthesizers.privmrf import PrivMRF
+from dpsynth.synthesizers.privsyn import PrivSyn
 from dpsynth.synthesizers.synthesizer import Synthesizer
 
-CATALOGUE: dict[str, type[Any]] = {"mst": MST, "direct": Direct, "independent": Independent}
+CATALOGUE: dict[str, type[Any]] = {
+    "mosaic": Mosaic,
+    "mst": MST,
+    "aim": AIM,
+    "mwem": MWEM,
+    "privbayes": PrivBayes,
+    "privmrf": PrivMRF,
+    "privsyn": PrivSyn,
+    "priview": PriView,
+    "mixture": Mixture,
+    "direct": Direct,
+    "independent": Independent,
+}
 
 
 def synthesizers() -> dict[str, str]:
-    """Name of every synthesizer -> what it is, in one line."""
-    return {name: (kind.__doc__ or "").splitlines()[0] for name, kind in CATALOGUE.items()}
+    """Every name that `synthesize` understands -> what it stands for, in one line."""
+    return {AUTO: SUMMARY, **{name: (kind.__doc__ or "").splitlines()[0] for name, kind in CATALOGUE.items()}}
+
+
+def fields_of(name: str) -> dict[str, dataclasses.Field[Any]]:
+    """The settings of a synthesizer by name. Raises SettingError for an unknown one."""
+    if name not in CATALOGUE:
+        known = [AUTO, *CATALOGUE]
+        raise SettingError(f"synthesizer ({name!r}) must be one of {known}{_meant(name, known)}")
+    return {field.name: field for field in dataclasses.fields(CATALOGUE[name])}
 
 
 def make_synthesizer(name: str, settings: Mapping[str, Any], also: Iterable[str] = ()) -> Synthesizer:
@@ -27,14 +56,13 @@ def make_synthesizer(name: str, settings: Mapping[str, Any], also: Iterable[str]
     Raises SettingError for an unknown name or setting, and for a value that cannot be read as the
     setting's type (command lines give text).
     """
-    if name not in CATALOGUE:
-        raise SettingError(f"synthesizer ({name!r}) must be one of {list(CATALOGUE)}{_meant(name, CATALOGUE)}")
-    fields = {field.name: field for field in dataclasses.fields(CATALOGUE[name])}
+    fields = fields_of(name)
     values = {}
     for key, value in settings.items():
         if key not in fields:
             known = [*fields, *also]
-            raise SettingError(f"setting ({key!r}) must be one of {known} for synthesizer {name!r}{_meant(key, known)}")
+            advice = _meant(key, known) or _owners(key)
+            raise SettingError(f"setting ({key!r}) must be one of {known} for synthesizer {name!r}{advice}")
         values[key] = _as_type_of(fields[key].default, key, value)
     made: Synthesizer = CATALOGUE[name](**values)
     return made
@@ -47,6 +75,11 @@ def _as_type_of(default: Any, key: str, value: Any) -> Any:
         except (TypeError, ValueError):
             raise SettingError(f"{key} ({value!r}) must be a number") from None
     return value
+
+
+def _owners(key: str) -> str:
+    owners = [name for name in CATALOGUE if key in fields_of(name)]
+    return f"; it is a setting of {owners}" if owners else ""
 
 
 def _meant(word: str, words: Iterable[str]) -> str:

@@ -19,6 +19,9 @@ from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals, require_gap
 
+# Of the fit on one core; small and tree-like models need less, large ones with loops up to twice as much.
+_SECONDS_PER_CELL = 2e-5
+
 
 @dataclass(frozen=True)
 class Direct:
@@ -56,7 +59,8 @@ class Direct:
         """The named marginals and the junction tree over them."""
         cliques = self._cliques(domain)
         counted = sum(domain.cells(clique) for clique in cliques)
-        return Resources(len(cliques), counted, predicted_cells(domain, cliques))
+        model = predicted_cells(domain, cliques)
+        return Resources(len(cliques), counted, model, _SECONDS_PER_CELL * model)
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """Measure the named marginals and fit the maximum-entropy model."""

@@ -2,7 +2,7 @@
 
 Source: McKenna, Miklau, Sheldon, "Winning the NIST Contest: A Scalable and General Approach to
 Differentially Private Synthetic Data", JPC 2021, in the (mu^2, delta0) currency: Gaussian steps are
-composed exactly and selections cost mu_of_range instead of eta^2 / 8.
+composed exactly and selections cost cost_of_picks instead of eta^2 / 8 each.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Clique
-from dpsynth.marginal import FloatArray, NoisyMarginal
+from dpsynth.marginal import FloatArray, NoisyMarginal, refuse_grouped
 from dpsynth.mechanisms.marginals import Marginals
 from dpsynth.models.random_field import RandomField
+from dpsynth.models.simplex import project_to_simplex
 from dpsynth.privacy.cost import Cost
 from dpsynth.session import Door
 from dpsynth.synthesizers.synthesizer import allocate_stddevs
@@ -34,20 +35,9 @@ def estimate_total(measurements: Sequence[NoisyMarginal]) -> float:
     return max(float(weights @ sums / weights.sum()), 1.0)
 
 
-def project_to_simplex(values: FloatArray, total: float) -> FloatArray:
-    """Nearest point (L2) with non-negative entries that sum to `total`: shift by a constant, cut at 0.
-
-    Source: Held, Wolfe, Crowder 1974; Duchi et al., ICML 2008, figure 1.
-    """
-    descending = np.sort(values.ravel())[::-1]
-    excess = (np.cumsum(descending) - total) / np.arange(1, descending.size + 1)
-    shift = excess[np.nonzero(descending > excess)[0][-1]]
-    projected: FloatArray = np.maximum(values - shift, 0.0)
-    return projected
-
-
 def independent_model(codec: Codec, one_ways: Sequence[NoisyMarginal], total: float) -> RandomField:
     """The model in which all columns are independent, from projected one-way marginals."""
+    refuse_grouped(one_ways)
     tables = {one.clique[0]: project_to_simplex(one.values, total) for one in one_ways}
     return RandomField.independent(codec.domain, tables, total)
 
@@ -63,6 +53,7 @@ def merge_rare(
 
     Source: McKenna, Miklau, Sheldon, "Winning the NIST Contest", JPC 2021, section 4.1 (compression).
     """
+    refuse_grouped(one_ways)
     groups: dict[str, npt.NDArray[np.int64]] = {}
     weights: dict[str, FloatArray] = {}
     merged: list[NoisyMarginal] = []

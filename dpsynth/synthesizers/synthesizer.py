@@ -12,7 +12,7 @@ from dpsynth.domain import Clique, Domain
 from dpsynth.errors import SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.mechanisms.gaussian_cost import stddev_within
-from dpsynth.models.random_field import RandomField
+from dpsynth.models.model import Model
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -29,7 +29,7 @@ def no_progress(stage: str, fraction: float) -> None:
 class Fitted:
     """What a synthesizer returns: a model over the codes of `codec`, and all that it measured."""
 
-    model: RandomField
+    model: Model
     codec: Codec
     measurements: tuple[NoisyMarginal, ...]
 

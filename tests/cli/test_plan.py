@@ -48,6 +48,17 @@ def test_people_get_a_table_and_the_promise(schema_file: Path) -> None:
     assert 100 * odds <= said <= 100 * odds + 0.1
 
 
+def test_the_choice_and_the_workload_are_printed(schema_file: Path) -> None:
+    _, chosen, _ = _run(schema_file)
+    schema = dpsynth.Schema.load(schema_file)
+    planned = dpsynth.plan(schema, epsilon=1, delta=1e-9)
+    assert f"synthesizer: {planned.synthesizer}, chosen by auto: {planned.reason}\n" in chosen
+    _, named, _ = _run(schema_file, "--synthesizer", "mwem", "--label", "sex", "--workload", "1;weights=age:2")
+    assert "synthesizer: mwem\n" in named
+    assert "right about: every single column; those with sex weigh" in named
+    assert json.loads(_run(schema_file, "--json")[1])["reason"] == planned.reason
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -55,6 +66,9 @@ def test_people_get_a_table_and_the_promise(schema_file: Path) -> None:
         ["--set", "no_such_setting=1"],
         ["--unit", "id"],
         ["--max-rows-per-unit", "2"],
+        ["--label", "sexx"],
+        ["--synthesizer", "mst", "--label", "sex"],
+        ["--synthesizer", "aim", "--workload", "age,se"],
         ["--epsilon", "-1"],
     ],
     ids=" ".join,

@@ -40,6 +40,7 @@ def test_every_option_reaches_the_library(
 
     monkeypatch.setattr(dpsynth, "synthesize", synthesize)
     more = ["--synthesizer", "direct", "--rows", "50", "--seed", "3", "--unit", "id", "--max-rows-per-unit", "4"]
+    more += ["--label", "age", "--workload", "2"]
     more += ["--relation", "replace-one", "--set", "marginals=age,sex", "--set", "degree=2"]
     result = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "out", *more))
     assert result.exit_code == 0, result.output
@@ -49,6 +50,8 @@ def test_every_option_reaches_the_library(
         "epsilon": 1.0,
         "delta": 1e-9,
         "synthesizer": "direct",
+        "label": "age",
+        "workload": "2",
         "relation": "replace-one",
         "unit": "id",
         "max_rows_per_unit": 4,
@@ -108,6 +111,21 @@ def test_no_release_is_left_after_a_refusal(
     assert result.exit_code == exit_code
     assert not (tmp_path / "out").exists()
     assert CANARY not in result.output
+
+
+def test_what_auto_chose_is_said(
+    schema_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_release: Callable[..., Any]
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def synthesize(*_: Any, **options: Any) -> Any:
+        seen.update(options)
+        return fake_release(reason="9 columns: reasons")
+
+    monkeypatch.setattr(dpsynth, "synthesize", synthesize)
+    result = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "out"))
+    assert seen["synthesizer"] == "auto"
+    assert "made by: mst, chosen by auto: 9 columns: reasons" in result.stdout
 
 
 def test_a_release_with_test_entropy_says_so(

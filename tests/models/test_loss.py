@@ -91,3 +91,9 @@ def test_refusals() -> None:
     ):
         with pytest.raises(SettingError):
             residual_loss(DOMAIN, [measurement], 10.0)
+
+
+def test_grouped_measurements_are_refused() -> None:
+    grouped = NoisyMarginal(("a",), np.zeros(2), 1.0, groups=((1, 0),))
+    with pytest.raises(SettingError, match="grouped codes"):
+        residual_loss(DOMAIN, [grouped], 1.0)

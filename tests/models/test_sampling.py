@@ -14,7 +14,7 @@ from dpsynth.errors import SettingError
 from dpsynth.models.belief_propagation import calibrate
 from dpsynth.models.junction_tree import junction_tree
 from dpsynth.models.random_field import RandomField
-from dpsynth.models.sampling import code_dtype, sample_independent, sample_rounded
+from dpsynth.models.sampling import code_dtype, sample_independent, sample_rounded, tree_steps
 
 ALPHA = 1e-6
 DOMAIN = Domain.of({"a": 3, "b": 4, "one": 1, "c": 5, "d": 2, "e": 6})
@@ -75,7 +75,7 @@ def test_any_part_of_the_rounded_rows_is_a_fair_sample(clique: tuple[str, ...]) 
 def test_rounded_counts_are_the_floor_or_ceiling_of_their_expectation(seed: int, size: int, spread: float) -> None:
     """Each column is rounded given the columns before it in its clique; its own total is rounded as well."""
     field = example(seed, spread)
-    rows = sample_rounded(field.tree, field.beliefs, size, seed)
+    rows = sample_rounded(DOMAIN, tree_steps(field.tree, field.beliefs), size, seed)
     for clique, separator in zip(field.tree.cliques, field.tree.separators, strict=True):
         given_columns = separator
         for column in (name for name in clique if name not in separator):
@@ -96,7 +96,7 @@ def test_rounded_counts_are_unbiased_even_when_less_than_one_is_expected() -> No
     sums = {clique: np.zeros(DOMAIN.shape(clique)) for clique in CLIQUES}
     squares = {clique: np.zeros(DOMAIN.shape(clique)) for clique in CLIQUES}
     for seed in range(seeds):
-        rows = sample_rounded(field.tree, field.beliefs, size, seed)
+        rows = sample_rounded(DOMAIN, tree_steps(field.tree, field.beliefs), size, seed)
         for clique in CLIQUES:
             found = count(rows, clique)
             sums[clique] += found
@@ -124,11 +124,13 @@ def test_rounded_is_far_closer_to_the_model_than_independent() -> None:
 @given(st.integers(0, 2**63 - 1), st.lists(st.integers(0, 400), max_size=4))
 def test_independent_rows_do_not_depend_on_chunking(seed: int, cuts: list[int]) -> None:
     field = example()
-    whole = sample_independent(field.tree, field.beliefs, 400, seed)
+    whole = sample_independent(DOMAIN, tree_steps(field.tree, field.beliefs), 400, seed)
     edges = [0, *sorted(cuts), 400]
     for column in DOMAIN:
         parts = [
-            sample_independent(field.tree, field.beliefs, stop - start, seed, first_row=start)[column]
+            sample_independent(DOMAIN, tree_steps(field.tree, field.beliefs), stop - start, seed, first_row=start)[
+                column
+            ]
             for start, stop in itertools.pairwise(edges)
         ]
         assert np.array_equal(np.concatenate(parts), whole[column])

@@ -124,6 +124,17 @@ def test_every_synthesizer_replays_on_neighbours(name, relation, unit):
         assert report.tightest <= 1.0
 
 
+@pytest.mark.parametrize("binning", ["quantiles", "privtree"])
+@pytest.mark.parametrize("relation", list(Relation))
+@pytest.mark.parametrize("unit", [None, "person"])
+def test_every_way_to_bin_replays_on_neighbours(binning, relation, unit, monkeypatch):
+    monkeypatch.setattr("dpsynth.selftest.SETTINGS", {"independent": {"binning": binning}})
+    for seed in range(8):
+        report = replay_case("independent", relation, unit, seed)
+        assert report.findings == ()
+        assert report.tightest <= 1.0
+
+
 def test_selftest_passes_and_proves_its_power():
     seen = []
     report = selftest(lambda stage, done: seen.append(done), tables=1)

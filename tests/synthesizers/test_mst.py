@@ -43,7 +43,12 @@ def test_pairs_of_the_tree_are_reproduced_and_independence_is_not():
 
 def test_shares_of_the_budget_are_kept():
     release = dpsynth.synthesize(
-        chain_table(500), SCHEMA, epsilon=1.0, delta=1e-6, settings={"one_way_share": 0.5, "select_share": 0.1}
+        chain_table(500),
+        SCHEMA,
+        epsilon=1.0,
+        delta=1e-6,
+        synthesizer="mst",
+        settings={"one_way_share": 0.5, "select_share": 0.1},
     )
     shares = {one.label: one.share for one in release.certificate.mechanisms}
     assert shares == pytest.approx(
@@ -63,6 +68,6 @@ def test_no_spanning_tree_has_more_cells_than_the_planned_one(seed):
 
 def test_a_single_column_gets_all_of_the_budget():
     schema = dpsynth.Schema([dpsynth.Categorical("a", values=range(4))])
-    release = dpsynth.synthesize({"a": np.zeros(50, dtype=int)}, schema, epsilon=1.0, delta=1e-6)
+    release = dpsynth.synthesize({"a": np.zeros(50, dtype=int)}, schema, epsilon=1.0, delta=1e-6, synthesizer="mst")
     assert [round(one.share, 6) for one in release.certificate.mechanisms] == [1.0]
     assert MST().resources(Domain.of({"a": 4})).model_cells == 4

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.optimize import minimize
 
 from dpsynth.codec.codec import Codec, closed_codec
+from dpsynth.errors import SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.schema.columns import Categorical
 from dpsynth.synthesizers.one_ways import estimate_total, independent_model, merge_rare, project_to_simplex
@@ -68,6 +69,16 @@ def test_rare_codes_are_merged_and_drawn_again_in_proportion():
     shares = drawn["a"].value_counts(normalize=True)
     assert set(shares.index) == {1, 4, 5}  # the negative count is never drawn
     assert shares[5] == pytest.approx(29 / 49, abs=0.05)
+
+
+def test_grouped_one_ways_are_refused():
+    grouped = NoisyMarginal(("a",), np.array([1.0, 2.0]), 1.0, groups=((1, 0),))
+    for refused in (
+        lambda: merge_rare(codec_of(a=2), [grouped], 3.0),
+        lambda: independent_model(codec_of(a=2), [grouped], 3.0),
+    ):
+        with pytest.raises(SettingError, match="grouped codes"):
+            refused()
 
 
 @pytest.mark.parametrize("values", [[1.0, 2.0], [100.0, 200.0]])

@@ -1,0 +1,206 @@
+"""Compiled loops of `record_update` and `record_swaps`; importing this module imports numba, so it is imported late.
+
+Randomness here only chooses codes of synthetic records, never noise: splitmix64 (Steele, Lea & Flood 2014).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX2 = np.uint64(0x94D049BB133111EB)
+
+
+@numba.njit(cache=True)
+def add(records: Any, tables: Any, columns: Any, each: Any, excess: Any) -> None:
+    """Add `each` to the cells of every record."""
+    cells = np.empty(tables.offsets.size, np.int64)
+    for i in range(records.shape[0]):
+        _cells(records, i, tables, columns, cells)
+        for cell in cells:
+            excess[cell] += each
+
+
+@numba.njit(cache=True, inline="always")
+def _cells(records: Any, i: Any, tables: Any, columns: Any, cells: Any) -> None:
+    """The record's cell in every measurement."""
+    for table in range(tables.offsets.size):
+        cell = tables.offsets[table]
+        for part in range(tables.starts[table], tables.starts[table + 1]):
+            place = tables.places[part]
+            cell += tables.strides[part] * columns.groups[place, tables.levels[part], records[i, place]]
+        cells[table] = cell
+
+
+@numba.njit(cache=True, inline="always")
+def _word(state: Any) -> Any:
+    """64 random bits from a state that has just been advanced by the golden constant."""
+    word = (state ^ (state >> np.uint64(30))) * _MIX1
+    word = (word ^ (word >> np.uint64(27))) * _MIX2
+    return word ^ (word >> np.uint64(31))
+
+
+@numba.njit(cache=True, fastmath=True)
+def sweep(
+    records: Any, order: Any, shares: Any, tables: Any, columns: Any, each: Any, heat: Any, key: Any, excess: Any
+) -> None:
+    """One visit of every entry; `excess` (counts minus values) and `records` change in place.
+
+    Putting the record into code v changes L by each * pull[v] and a constant, where pull[v] is the sum of
+    weight * (excess without the record) over the cells that it would fall into. Cells of groups of codes
+    are summed group by group (`group_pull`) and handed to the codes at the end.
+    """
+    pull = np.empty(columns.sizes.max())
+    group_pull = np.empty((columns.group_sizes.shape[1], columns.sizes.max()))
+    cells = np.empty(tables.offsets.size, np.int64)
+    state = key
+    for i in order:
+        share_from = 0
+        _cells(records, i, tables, columns, cells)
+        for column in range(columns.sizes.size):
+            size = columns.sizes[column]
+            share_from += size
+            first = columns.firsts[column]
+            held = columns.firsts[column + 1] - first
+            if size < 2 or held == 0:
+                continue
+            own = records[i, column]
+            for level in range(columns.level_counts[column]):
+                group_pull[level, : columns.group_sizes[column, level]] = 0.0
+            for entry in range(first, first + held):
+                table, level, step = columns.holding[entry], columns.held_levels[entry], columns.steps[entry]
+                weight, own_group = tables.weights[table], columns.groups[column, level, own]
+                cell = cells[table] - step * own_group
+                for group in range(columns.group_sizes[column, level]):
+                    group_pull[level, group] += weight * excess[cell + step * group]
+                group_pull[level, own_group] -= weight * each
+            chosen = own
+            for code in range(size):
+                pull[code] = 0.0
+                for level in range(columns.level_counts[column]):
+                    pull[code] += group_pull[level, columns.groups[column, level, code]]
+            for code in range(size):
+                if pull[code] < pull[chosen]:
+                    chosen = code
+            if heat > 0.0:
+                state += _GOLDEN
+                chosen = _drawn(pull, shares[share_from - size : share_from], chosen, heat, _word(state))
+            if chosen != own:
+                records[i, column] = chosen
+                for entry in range(first, first + held):
+                    table, level, step = columns.holding[entry], columns.held_levels[entry], columns.steps[entry]
+                    excess[cells[table]] -= each
+                    cells[table] += step * (columns.groups[column, level, chosen] - columns.groups[column, level, own])
+                    excess[cells[table]] += each
+
+
+@numba.njit(cache=True, inline="always", fastmath=True)
+def _drawn(pull: Any, shares: Any, best: Any, heat: Any, word: Any) -> Any:
+    """A code with probability proportional to share * exp(-pull / heat), to about 1 % of each; overwrites pull.
+
+    The exponential is (1 - x / 1024)^1024, ten squarings that the compiler can do for several codes at once.
+    """
+    least, cold = pull[best], 1.0 / (1024.0 * heat)
+    for code in range(shares.size):
+        power = max(0.0, 1.0 - (pull[code] - least) * cold)
+        power *= power
+        power *= power
+        power *= power
+        power *= power
+        power *= power
+        power *= power
+        power *= power
+        power *= power
+        power *= power
+        power *= power
+        pull[code] = power * shares[code]
+    whole = 0.0
+    for code in range(shares.size):
+        whole += pull[code]
+    mark = whole * (np.float64(word >> np.uint64(11)) * (1.0 / 9007199254740992.0))
+    for code in range(shares.size):
+        mark -= pull[code]
+        if mark < 0.0:
+            return code
+    return best
+
+
+@numba.njit(cache=True)
+def count_pairs(records: Any, firsts: Any, each: Any, pairs: Any) -> None:
+    """Add `each` to pairs[a, b] for every two codes a, b of different columns that a record holds together.
+
+    Codes of all columns are numbered one after the other: column c has firsts[c] and on.
+    """
+    held = np.empty(records.shape[1], np.int64)
+    for i in range(records.shape[0]):
+        for column in range(records.shape[1]):
+            held[column] = firsts[column] + records[i, column]
+        for one in range(held.size):
+            for two in range(held.size):
+                if one != two:
+                    pairs[held[one], held[two]] += each
+
+
+@numba.njit(cache=True)
+def swap(records: Any, firsts: Any, key: Any, excess: Any) -> Any:
+    """Offer every entry a swap with the same column of a random record; do it where the squared excess falls.
+
+    excess: symmetric, counts of pairs of codes minus what is wanted (see `count_pairs`). Returns the
+    number of swaps done.
+    """
+    state, done = key, 0
+    rows, columns = records.shape
+    for column in range(columns):
+        first = firsts[column]
+        for i in range(rows):
+            state += _GOLDEN
+            k = np.int64(_word(state) % np.uint64(rows))
+            a, b = first + records[i, column], first + records[k, column]
+            if a == b:
+                continue
+            change = 0.0
+            for other in range(columns):
+                u, v = firsts[other] + records[i, other], firsts[other] + records[k, other]
+                if other != column and u != v:
+                    change += excess[b, u] - excess[a, u] + excess[a, v] - excess[b, v] + 2.0
+            if change >= 0.0:
+                continue
+            done += 1
+            for other in range(columns):
+                u, v = firsts[other] + records[i, other], firsts[other] + records[k, other]
+                if other != column and u != v:
+                    for one, two, moved in ((a, u, -1.0), (b, u, 1.0), (b, v, -1.0), (a, v, 1.0)):
+                        excess[one, two] += moved
+                        excess[two, one] += moved
+            records[i, column], records[k, column] = records[k, column], records[i, column]
+    return done
+
+
+@numba.njit(cache=True)
+def count_tables(codes: Any, parts: Any, strides: Any, starts: Any, offsets: Any, counts: Any) -> None:
+    """Count rows in the cells of many tables one after the other; `codes` holds one contiguous array a reading.
+
+    Table t uses readings parts[starts[t]:starts[t + 1]] with these strides, and cells offsets[t] and on.
+    """
+    rows = codes.shape[1]
+    for table in range(offsets.size):
+        first, last, offset = starts[table], starts[table + 1], offsets[table]
+        if last - first == 2:
+            one, two, stride = codes[parts[first]], codes[parts[first + 1]], strides[first]
+            for i in range(rows):
+                counts[offset + stride * np.int64(one[i]) + np.int64(two[i])] += 1
+        elif last - first == 3:
+            one, two, three = codes[parts[first]], codes[parts[first + 1]], codes[parts[first + 2]]
+            stride, inner = strides[first], strides[first + 1]
+            for i in range(rows):
+                counts[offset + stride * np.int64(one[i]) + inner * np.int64(two[i]) + np.int64(three[i])] += 1
+        else:
+            for i in range(rows):
+                cell = offset
+                for part in range(first, last):
+                    cell += strides[part] * np.int64(codes[parts[part], i])
+                counts[cell] += 1
