@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("startup", "noise", "counting", "models", "adult", "raw_adult")
+NAMES = ("startup", "noise", "counting", "models", "adult", "raw_adult", "binning", "audit")
 
 
 def main(names: list[str]) -> int:
