@@ -4,7 +4,7 @@
 2. A few rounds. Each scores every pair and triple of columns at every affordable resolution by the L1
    error of the current records, less the noise that the final measurement will bring; draws a batch of
    the worst by the exponential mechanism; measures them; and sweeps the records on (`record_update`).
-3. One final shot: most of the budget measures all chosen marginals again, noise divided by size.
+3. One final shot: most of the budget measures all chosen marginals and the one-ways again, noise divided by size.
 4. The records are swept to equilibrium, averaged over many sweeps, and settled (`record_swaps`).
 
 The rounds find the structure, so their penalty is that of the final shot's noise, not of their own. Synthetic records
@@ -49,9 +49,13 @@ from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs,
 from dpsynth.workload import Workload
 
 # Columns are grouped to about these many groups, besides their own codes.
-_LEVEL_GROUPS = (8, 24)
+_LEVEL_GROUPS: tuple[int, ...] = (8, 24)
+# Where rows * mu is below this, noise rules: coarser groups, cooler records, and part of the final shot's budget
+# goes to the one-ways before anything is chosen.
+_LOW_SIGNAL = 3_000.0
+_LOW_LEVEL_GROUPS, _LOW_COOLING, _LOW_ONE_WAYS = (4, 10, 30), 2 / 3, 0.17
 # A candidate of three columns may be finer than the coarsest by this many levels in all.
-_FINER_LEVELS = 2
+_FINER_LEVELS = 3
 _ROUND_GROWTH = 1.4
 _MOST_ROUNDS, _MOST_PICKS = 100, 10_000
 _SWEEPS, _KEPT = 7, 3
@@ -78,13 +82,13 @@ class Mosaic:
     """
 
     workload: Workload | str = _ALL_TRIPLES
-    one_way_share: float = 0.25
+    one_way_share: float = 0.18
     round_share: float = 0.3
-    select_share: float = 0.05
+    select_share: float = 0.12
     rounds: float = 5.0
     picks: float = 0.0
     merge_below: float = 2.5
-    noise_penalty: float = 1.0
+    noise_penalty: float = 0.7
     max_cells: float = 20_000.0
     candidates: float = 4_000.0
     temperature: float = 1.5
@@ -152,16 +156,34 @@ class Mosaic:
         for_one_ways, for_rounds, for_final = self._split(codec.domain, budget)
         one_ways = measure_one_ways(door, codec, for_one_ways)
         total = estimate_total(one_ways)
-        read, measured = find_resolutions(codec, one_ways, total, self.merge_below, _LEVEL_GROUPS)
+        signal = total * budget.mu / math.sqrt(door.unit.squared_l2_count_sensitivity)
+        level_groups, temperature = _LEVEL_GROUPS, self.temperature
+        if signal < _LOW_SIGNAL and len(codec.domain) > 1:
+            level_groups, temperature = _LOW_LEVEL_GROUPS, self.temperature * _LOW_COOLING
+            for_one_ways, for_final = for_final.split((_LOW_ONE_WAYS, 1 - _LOW_ONE_WAYS))
+            cliques = tuple(one.clique for one in one_ways)
+            stddevs = allocate_stddevs(codec.domain, cliques, for_one_ways, door.unit)
+            for again in door.run(Marginals(codec, cliques, stddevs), "final shot"):
+                one_ways = with_measurement(one_ways, again)
+            total = estimate_total(one_ways)
+        read, measured = find_resolutions(codec, one_ways, total, self.merge_below, level_groups)
         # Post-processing: a fixed seed makes the model a function of the measurements alone.
         rng = np.random.default_rng(0)
         independent = independent_model(read.codec, measured, total)
         if len(codec.domain) < 2:
             return Fitted(independent, read.codec, measured)
-        signal = total * budget.mu / math.sqrt(door.unit.squared_l2_count_sensitivity)
-        state = _State(self, door, read, total, measured, start_records(independent, int(self.max_records), rng), rng)
+        state = _State(
+            dataclasses.replace(self, temperature=temperature),
+            door,
+            read,
+            total,
+            measured,
+            start_records(independent, int(self.max_records), rng),
+            rng,
+        )
         chosen = state.search(self._rounds(for_rounds), self._picks(codec.domain, signal), for_final, progress)
-        state.measure(_maximal(read, chosen), for_final, "final shot")
+        wanted = [*chosen, *((column,) for column in read.codec.domain)]
+        state.measure(_maximal(read, wanted), for_final, "final shot")
         model = state.finish(partial(progress, "records"))
         return Fitted(model, read.codec, state.measured)
 

@@ -283,8 +283,9 @@ def test_every_label_costs_what_was_planned_and_the_whole_budget_is_spent(settin
         assert spent[step.label] <= step.cost
         assert spent[step.label].mu_squared > 0.98 * step.cost.mu_squared
     rounds = int(settings.get("rounds", 5))
+    # So few rows are a low signal: part of the final shot goes to the one-ways at once.
     assert [record.label for record in door.records] == [
-        "one-way marginals", *["choose marginals", "chosen marginals"] * rounds, "final shot",
+        "one-way marginals", "final shot", *["choose marginals", "chosen marginals"] * rounds, "final shot",
     ]  # fmt: skip
 
 
@@ -381,7 +382,7 @@ def test_small_tables_of_few_columns_codes_and_rows(sizes, rows):
     assert fitted.model.total >= 1
     drawn = fitted.codec.decode(fitted.model.sample(20, np.random.default_rng(0)), 20, np.random.default_rng(0))
     assert drawn.shape == (20, len(sizes))
-    assert len(door.records) == (1 if len(sizes) == 1 else 2 + 2 * 5)
+    assert len(door.records) == (1 if len(sizes) == 1 else 3 + 2 * 5)
 
 
 def test_an_empty_table_of_a_negative_noisy_total():
@@ -408,6 +409,6 @@ def test_codes_beyond_a_byte_are_kept_apart():
 
 def test_without_an_affordable_pair_there_are_one_ways_alone():
     fitted, plan, door = run(chain(500, dict.fromkeys("ab", 4)), dict.fromkeys("ab", 4), max_cells=1)
-    assert [record.label for record in door.records] == ["one-way marginals"]
+    assert {record.label for record in door.records} == {"one-way marginals", "final shot"}
     assert door.spent <= plan.budget
     assert measured_columns(fitted) == set()
