@@ -70,7 +70,7 @@ _ALL_TRIPLES = Workload()
 
 @dataclass(frozen=True)
 class Mosaic:
-    """The default: most accurate here at every epsilon, in seconds; up to about 40 columns of any number of codes.
+    """What `auto` takes up to 36 columns: small marginals at several resolutions, most accurate here, in seconds.
 
     workload: the marginals that matter (degree 1, 2 or 3, weights, a label; see `Workload`). one_way_share,
     round_share: of the budget; the rest is the final shot. select_share: of each round's part. rounds; picks:
