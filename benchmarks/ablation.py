@@ -15,11 +15,10 @@ import json
 import os
 import subprocess
 import sys
-import time
 from statistics import median, pstdev
 from typing import Any
 
-from adult import DELTA, ROOT, SHARED, TARGET, load_metrics
+from adult import DELTA, ROOT, SHARED, TARGET, run_one
 
 COLUMNS = ("tvd1", "tvd2", "tvd3", "tstr_auc", "seconds")
 # Name -> constants of the module that are replaced, and settings.
@@ -40,34 +39,15 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def run_one(name: str, epsilon: float, seeds: int) -> list[dict[str, float]]:
+def run_variant(name: str, epsilon: float, seeds: int) -> list[dict[str, float]]:
     """All seeds of one variant."""
-    import pandas as pd
-
-    import dpsynth
-
     constants, settings = VARIANTS[name]
     module = importlib.import_module("dpsynth.synthesizers.mosaic")
     for constant, value in constants.items():
         if not hasattr(module, constant):
             raise AttributeError(f"{constant} must be in the module of mosaic")
         setattr(module, constant, value)
-    metrics = load_metrics()
-    folder = SHARED / "data" / "adult-coded"
-    domain = metrics.load_domain(folder / "domain.json")
-    train, test = metrics.split(metrics.load_frame(folder / "adult.csv.gz", domain))
-    schema = dpsynth.Schema([dpsynth.Categorical(column, values=range(size)) for column, size in domain.items()])
-    data = {column: train[column].to_numpy() for column in domain}
-    results = []
-    for seed in range(seeds):
-        start = time.process_time()
-        table = dpsynth.synthesize(
-            data, schema, epsilon=epsilon, delta=DELTA, synthesizer="mosaic", seed=seed, settings=settings
-        ).table
-        seconds = time.process_time() - start
-        frame = pd.DataFrame({column: table[column].astype("int64") for column in domain})
-        results.append({"seconds": seconds, **metrics.evaluate(train, frame, test, domain, TARGET)})
-    return results
+    return run_one("mosaic", epsilon, seeds, settings)
 
 
 def main() -> int:
@@ -81,7 +61,7 @@ def main() -> int:
         print("skipped: needs the shared data sets and metrics (set DPSYNTH_SHARED to their folder)")
         return 0
     if asked.worker:
-        print(json.dumps(run_one(asked.worker, asked.epsilon, asked.seeds)))
+        print(json.dumps(run_variant(asked.worker, asked.epsilon, asked.seeds)))
         return 0
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     print(f"epsilon {asked.epsilon:g}, delta {DELTA:g}, {asked.seeds} seeds, medians")

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from statistics import median
 from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("DPSYNTH_SHARED", ROOT.parent / "shared"))
@@ -43,7 +44,9 @@ def load_metrics() -> ModuleType:
     return module
 
 
-def run_one(synthesizer: str, epsilon: float, seeds: int) -> list[dict[str, float]]:
+def run_one(
+    synthesizer: str, epsilon: float, seeds: int, settings: dict[str, Any] | None = None
+) -> list[dict[str, float]]:
     """One process: fit and sample with each seed, measured before any metric is computed."""
     import pandas as pd
 
@@ -58,7 +61,9 @@ def run_one(synthesizer: str, epsilon: float, seeds: int) -> list[dict[str, floa
     tables, results = [], []
     for seed in range(seeds):
         start = time.process_time()
-        release = dpsynth.synthesize(data, schema, epsilon=epsilon, delta=DELTA, synthesizer=synthesizer, seed=seed)
+        release = dpsynth.synthesize(
+            data, schema, epsilon=epsilon, delta=DELTA, synthesizer=synthesizer, seed=seed, settings=settings
+        )
         tables.append(release.table)
         seconds = time.process_time() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000

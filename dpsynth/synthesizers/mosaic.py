@@ -126,7 +126,7 @@ class Mosaic:
         return tuple((selection, measurement) for selection, measurement in halves)
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
-        """One-ways; rounds of choice and measurement; the final shot (as if of as many of the largest pairs)."""
+        """One-ways; rounds of choice and measurement; the final shot (noise as if of the smallest pairs)."""
         for_one_ways, for_rounds, for_final = self._split(domain, budget)
         one_ways = planned_marginals("one-way marginals", domain, [(c,) for c in domain], for_one_ways, unit)
         if len(domain) < 2:
@@ -142,10 +142,7 @@ class Mosaic:
         )
 
     def resources(self, domain: Domain) -> Resources:
-        """Cells of one round's candidates at most; the records three times; the table of pairs of codes.
-
-        Seconds: measured per record, column and sweep, on tables of 14 to 40 columns.
-        """
+        """Cells of one round's candidates at most; the records and the kept ones; the table of pairs of codes."""
         codes = sum(domain.sizes)
         counted = int(min(_MOST_COUNTED, self.candidates * self.max_cells, codes**2 * len(domain)))
         entries = int((self.final_records + _KEPT * self.max_records) * len(domain))
@@ -161,9 +158,7 @@ class Mosaic:
         if signal < _LOW_SIGNAL and len(codec.domain) > 1:
             level_groups, temperature = _LOW_LEVEL_GROUPS, self.temperature * _LOW_COOLING
             for_one_ways, for_final = for_final.split((_LOW_ONE_WAYS, 1 - _LOW_ONE_WAYS))
-            cliques = tuple(one.clique for one in one_ways)
-            stddevs = allocate_stddevs(codec.domain, cliques, for_one_ways, door.unit)
-            for again in door.run(Marginals(codec, cliques, stddevs), "final shot"):
+            for again in measure_one_ways(door, codec, for_one_ways, "final shot"):
                 one_ways = with_measurement(one_ways, again)
             total = estimate_total(one_ways)
         read, measured = find_resolutions(codec, one_ways, total, self.merge_below, level_groups)

@@ -18,11 +18,13 @@ from dpsynth.session import Door
 from dpsynth.synthesizers.synthesizer import allocate_stddevs
 
 
-def measure_one_ways(door: Door, codec: Codec, budget: Cost) -> tuple[NoisyMarginal, ...]:
+def measure_one_ways(
+    door: Door, codec: Codec, budget: Cost, label: str = "one-way marginals"
+) -> tuple[NoisyMarginal, ...]:
     """Noisy counts of every column, in domain order."""
     cliques: tuple[Clique, ...] = tuple((column,) for column in codec.domain)
     stddevs = allocate_stddevs(codec.domain, cliques, budget, door.unit)
-    return door.run(Marginals(codec, cliques, stddevs), "one-way marginals")
+    return door.run(Marginals(codec, cliques, stddevs), label)
 
 
 def estimate_total(measurements: Sequence[NoisyMarginal]) -> float:
