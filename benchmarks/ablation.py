@@ -18,7 +18,8 @@ import sys
 from statistics import median, pstdev
 from typing import Any
 
-from adult import DELTA, ROOT, SHARED, TARGET, run_one
+from adult import DELTA, TARGET, run_one
+from shared import ABSENT, ROOT, SHARED
 
 COLUMNS = ("tvd1", "tvd2", "tvd3", "tstr_auc", "seconds")
 # Name -> constants of the module that are replaced, and settings.
@@ -58,7 +59,7 @@ def main() -> int:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if not (SHARED / "bench" / "metrics.py").is_file():
-        print("skipped: needs the shared data sets and metrics (set DPSYNTH_SHARED to their folder)")
+        print(f"skipped: {ABSENT}")
         return 0
     if asked.worker:
         print(json.dumps(run_variant(asked.worker, asked.epsilon, asked.seeds)))

@@ -18,13 +18,12 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 from statistics import median
 from types import ModuleType
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("DPSYNTH_SHARED", ROOT.parent / "shared"))
+from shared import ABSENT, ROOT, SHARED
+
 DELTA = 1e-9
 TARGET = "income>50K"
 # What mst promises at epsilon 1: CPU seconds and MB at most, mean distances at most, AUC at least.
@@ -90,7 +89,7 @@ def main() -> int:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if not (SHARED / "bench" / "metrics.py").is_file():
-        print("skipped: needs the shared data sets and metrics (set DPSYNTH_SHARED to their folder)")
+        print(f"skipped: {ABSENT}")
         return 0
     if asked.worker:
         print(json.dumps(run_one(asked.worker, asked.epsilon, asked.seeds)))

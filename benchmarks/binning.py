@@ -13,17 +13,14 @@ sets beside the checkout (or DPSYNTH_SHARED), and says so where they are absent.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from shared import ABSENT, SHARED
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("DPSYNTH_SHARED", ROOT.parent / "shared"))
 DELTA = 1e-9
 WAYS = ("quantiles", "privtree", "equal widths")
 EQUAL_BINS, SINGLE_BINS, PAIR_BINS = 32, 64, 16
@@ -253,7 +250,7 @@ def main() -> int:
     asked = parser.parse_args()
     absent = [name for name in asked.data if not (SHARED / "data" / TABLES[name].file).is_file()]
     if absent:
-        print(f"skipped {', '.join(absent)}: needs the shared data sets (set DPSYNTH_SHARED to their folder)")
+        print(f"skipped {', '.join(absent)}: {ABSENT}")
     print(
         f"{'table':<18}{'eps':>6}  {'binning':<14}{'column':<26}" + "".join(f"{m:>9}" for m in MEASURES) + "    CPU s"
     )

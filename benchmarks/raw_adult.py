@@ -9,15 +9,12 @@ shared data sets beside the checkout (or DPSYNTH_SHARED), and says so where they
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from shared import ABSENT, SHARED
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("DPSYNTH_SHARED", ROOT.parent / "shared"))
 OPEN = ("workclass", "education", "marital-status", "occupation", "relationship", "race", "native-country")
 NULLABLE = ("workclass", "occupation", "native-country")
 NUMERIC = ("age", "fnlwgt", "capital-gain", "capital-loss", "hours-per-week")
@@ -62,7 +59,7 @@ def main() -> int:
     """Print the table; the exit code is 1 if a released value is neither public nor found under privacy."""
     path = SHARED / "data" / "adult" / "adult.csv.gz"
     if not path.is_file():
-        print("skipped: needs the shared data sets (set DPSYNTH_SHARED to their folder)")
+        print(f"skipped: {ABSENT}")
         return 0
     import pandas as pd
 

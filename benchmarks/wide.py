@@ -20,12 +20,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
+from shared import ABSENT, ROOT, SHARED
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = Path(os.environ.get("DPSYNTH_SHARED", ROOT.parent / "shared"))
 DELTA = 1e-9
 Table = tuple[dict[str, int], dict[str, np.ndarray]]
 
@@ -153,7 +151,7 @@ def main() -> int:
     print(f"{'table':<12}{'synthesizer':<14}{'tvd1':>8}{'tvd2':>8}{'tvd3':>8}{'seconds':>9}{'MB':>7}")
     for table, synthesizer in itertools.product(asked.table, asked.synthesizer):
         if table != "factors" and not (SHARED / "data").is_dir():
-            print(f"{table:<12}skipped: needs the shared data sets (set DPSYNTH_SHARED to their folder)")
+            print(f"{table:<12}skipped: {ABSENT}")
             continue
         command = [sys.executable, __file__, "--worker", "--set", *asked.set]
         options = ["--epsilon", str(asked.epsilon), "--rows", str(asked.rows), "--columns", str(asked.columns)]

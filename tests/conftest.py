@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from benchmarks.shared import ABSENT, SHARED
+
 # A busy machine must not fail a test, so no profile has a deadline. Examples stay random: a failure prints the
 # blob that replays it (@reproduce_failure). Choose with HYPOTHESIS_PROFILE=dev|ci|thorough.
 _quiet = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
@@ -17,9 +19,7 @@ settings.register_profile("ci", max_examples=100, **_quiet)
 settings.register_profile("thorough", max_examples=2000, **_quiet)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-_ROOT = Path(__file__).resolve().parents[1]
-# An environment variable, else the folder beside the checkout.
-_SHARED_DATA = Path(os.environ.get("DPSYNTH_SHARED_DATA", _ROOT.parent / "shared" / "data"))
+_SHARED_DATA = SHARED / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs the shared data sets where there are none."""
     if item.get_closest_marker("shared_data") and not _SHARED_DATA.is_dir():
-        pytest.skip("needs shared data sets (set DPSYNTH_SHARED_DATA to their folder)")
+        pytest.skip(ABSENT)
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.compare import convert
-from benchmarks.compare.data import SHARED, Coded
+from benchmarks.compare.data import Coded
 from benchmarks.compare.environments import PEERS, InstallError, python_of
 from benchmarks.compare.plot import plot_svg
 from benchmarks.compare.runs import Job, Result, our_python, reference, run
 from benchmarks.compare.table import rows_of, table_text
+from benchmarks.shared import ABSENT, SHARED
 
 REFERENCES = ("resampled", "independent")
 
@@ -103,7 +104,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     if table is None:
-        print(f"skipped: no folder {asked.data}, nor one in {SHARED / 'data'} (set DPSYNTH_SHARED, or give --data)")
+        print(f"skipped: no folder {asked.data}, nor one in {SHARED / 'data'}; {ABSENT}, or give --data")
         return 0
     jobs = [Job(peer, mechanism, asked.epsilon, asked.delta, asked.limit_seconds) for peer, mechanism in pairs]
     out = asked.out or Path("build") / "compare" / f"{table.name}-epsilon-{asked.epsilon:g}"

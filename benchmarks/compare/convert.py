@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.compare.data import SHARED, Coded, Codes, coded, read_folder
+from benchmarks.compare.data import Coded, Codes, coded, read_folder
+from benchmarks.shared import SHARED
 
 # Dollars: below 0, 0, then the starts of bins that widen.
 INCOME_STARTS = (

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("DPSYNTH_SHARED", ROOT.parent / "shared"))
 TEST_SHARE = 0.2  # of the rows; what is left is fitted
 
 Codes = dict[str, NDArray[np.int64]]

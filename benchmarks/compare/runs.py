@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.compare import metrics
-from benchmarks.compare.data import ROOT, Coded, Codes
+from benchmarks.compare.data import Coded, Codes
+from benchmarks.shared import ROOT
 
 WORKER = Path(__file__).with_name("worker.py")
 ONE_THREAD = dict.fromkeys(

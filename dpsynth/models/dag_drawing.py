@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import html
 import itertools
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dpsynth.domain import Clique
 
-_CHARACTER, _HEIGHT, _PADDING = 7.5, 26.0, 10.0
+# The usual fixed-width fonts are 0.55 to 0.605 of their size wide, so at 13 px a character takes 7.9 px at most.
+_CHARACTER, _HEIGHT, _PADDING = 7.9, 26.0, 10.0
 _ROW, _GAP, _MARGIN = 44.0, 70.0, 16.0
 _SWEEPS = 8
 _LONGEST_LABEL = 28
+# A middle tone: contrast above 4 on white and on a dark page, and the boxes bring their own ground for the labels.
+_LINE = "#6b7d90"
 
 _ARROW = (
     '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
-    '<polygon points="0,0 8,4 0,8" fill="#5b6b7b"/></marker></defs>'
+    f'<polygon points="0,0 8,4 0,8" fill="{_LINE}"/></marker></defs>'
 )
 
 Node = tuple[str, int]
@@ -60,7 +64,7 @@ def draw_dag(parents: Mapping[str, Clique]) -> str:
     boxes = [_box(places[name, layer], name) for name, layer in layer_of.items()]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{label}" width="{width:.0f}"'
-        f' height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" font-family="sans-serif" font-size="13">'
+        f' height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" font-family="monospace" font-size="13">'
     )
     return "\n".join([head, _ARROW, *paths, *boxes, "</svg>"])
 
@@ -97,11 +101,14 @@ def _placed(layers: Sequence[Sequence[Node]], layer_of: Mapping[str, int]) -> tu
             right = left + (_width(name) if layer_of[name] == number else widest)
             places[name, number] = _Place(left, right, middle, left + widest)
         left += widest + _GAP
-    return places, left - _GAP + _MARGIN, 2 * _MARGIN + _HEIGHT + _ROW * max(rows - 1, 0)
+    return places, max(left - _GAP, _MARGIN) + _MARGIN, 2 * _MARGIN + _HEIGHT + _ROW * max(rows - 1, 0)
 
 
 def _width(name: str) -> float:
-    return _CHARACTER * len(_short(name)) + 2 * _PADDING
+    """Of the box; East Asian characters are two wide."""
+    label = _short(name)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in label)
+    return _CHARACTER * (len(label) + wide) + 2 * _PADDING
 
 
 def _short(name: str) -> str:
@@ -116,7 +123,7 @@ def _path(places: Sequence[_Place], title: str) -> str:
         line += f"H{one.layer_end:.1f}C{bend:.1f} {one.middle:.1f} {bend:.1f} {other.middle:.1f}"
         line += f" {other.left:.1f} {other.middle:.1f}"
     return (
-        f'<path d="{line}" fill="none" stroke="#5b6b7b" stroke-width="1.2" marker-end="url(#arrow)">'
+        f'<path d="{line}" fill="none" stroke="{_LINE}" stroke-width="1.2" marker-end="url(#arrow)">'
         f"<title>{html.escape(title)}</title></path>"
     )
 
@@ -125,7 +132,7 @@ def _box(place: _Place, name: str) -> str:
     top = place.middle - _HEIGHT / 2
     return (
         f'<g><title>{html.escape(name)}</title><rect x="{place.left:.1f}" y="{top:.1f}" rx="5"'
-        f' width="{place.right - place.left:.1f}" height="{_HEIGHT:.0f}" fill="#eef3f8" stroke="#34495e"/>'
-        f'<text x="{place.left + _PADDING:.1f}" y="{place.middle + 4.5:.1f}" fill="#1b2733">'
-        f"{html.escape(_short(name))}</text></g>"
+        f' width="{place.right - place.left:.1f}" height="{_HEIGHT:.0f}" fill="#eef3f8" stroke="{_LINE}"/>'
+        f'<text x="{(place.left + place.right) / 2:.1f}" y="{place.middle + 4.5:.1f}" text-anchor="middle"'
+        f' fill="#1b2733">{html.escape(_short(name))}</text></g>'
     )

@@ -33,15 +33,8 @@ from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total, independent_model, measure_one_ways, merge_rare
-from dpsynth.synthesizers.rounds import (
-    RoundBudget,
-    Weighted,
-    affordable,
-    grown_tree,
-    require_not_negative,
-    require_share,
-    run_round,
-)
+from dpsynth.synthesizers.rounds import RoundBudget, Weighted, affordable, grown_tree, run_round
+from dpsynth.synthesizers.settings import require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, planned_marginals, require_gap
 from dpsynth.workload import Workload
 
@@ -76,10 +69,8 @@ class AIM:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "workload", Workload.read(self.workload))
-        for name in ("one_way_share", "select_share"):
-            require_share(name, getattr(self, name))
-        for name in ("noise_penalty", "merge_below"):
-            require_not_negative(name, getattr(self, name))
+        require_shares(self, "one_way_share", "select_share")
+        require_not_negative(self, "noise_penalty", "merge_below")
         if not 1 <= self.max_model_cells < math.inf:
             raise SettingError(f"max_model_cells ({self.max_model_cells}) must be a number, at least 1")
         if not 0 < self.rounds_per_column < math.inf:

@@ -22,15 +22,8 @@ from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total, independent_model, measure_one_ways, merge_rare
-from dpsynth.synthesizers.rounds import (
-    RoundBudget,
-    Weighted,
-    affordable,
-    grown_tree,
-    require_not_negative,
-    require_share,
-    run_round,
-)
+from dpsynth.synthesizers.rounds import RoundBudget, Weighted, affordable, grown_tree, run_round
+from dpsynth.synthesizers.settings import require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, planned_marginals, require_gap
 from dpsynth.workload import Workload
 
@@ -63,10 +56,8 @@ class MWEM:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "workload", Workload.read(self.workload))
-        for name in ("one_way_share", "select_share"):
-            require_share(name, getattr(self, name))
-        for name in ("noise_penalty", "merge_below", "rounds", "max_model_cells"):
-            require_not_negative(name, getattr(self, name))
+        require_shares(self, "one_way_share", "select_share")
+        require_not_negative(self, "noise_penalty", "merge_below", "rounds", "max_model_cells")
         if self.rounds != round(self.rounds):
             raise SettingError(f"rounds ({self.rounds}) must be a whole number; try 0 for one round a column")
         require_gap(self.gap)

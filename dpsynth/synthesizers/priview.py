@@ -17,7 +17,6 @@ import numpy as np
 
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Clique, Domain
-from dpsynth.errors import SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.mechanisms.marginals import Marginals
 from dpsynth.models.fit import fit
@@ -30,6 +29,7 @@ from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total, independent_model, measure_one_ways, merge_rare
+from dpsynth.synthesizers.settings import require_at_least_one, require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import (
     Fitted,
     Progress,
@@ -65,24 +65,11 @@ class PriView:
     max_records: float = 250_000.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.one_way_share < 1:
-            raise SettingError(f"one_way_share ({self.one_way_share}) must be between 0 and 1")
-        for name in (
-            "merge_below",
-            "view_cells",
-            "slack",
-            "triple_error",
-            "triple_cells",
-            "model_cells",
-            "temperature",
-        ):
-            number = getattr(self, name)
-            if not 0 <= number < math.inf:
-                raise SettingError(f"{name} ({number}) must be a number that is not negative")
-        for name in ("sweeps", "max_records"):
-            number = getattr(self, name)
-            if not 1 <= number < 2**31:
-                raise SettingError(f"{name} ({number}) must be at least 1 and below 2^31")
+        require_shares(self, "one_way_share")
+        require_not_negative(
+            self, "merge_below", "view_cells", "slack", "triple_error", "triple_cells", "model_cells", "temperature"
+        )
+        require_at_least_one(self, "sweeps", "max_records")
         require_gap(self.gap)
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:

@@ -28,6 +28,7 @@ from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total, independent_model, measure_one_ways, merge_rare
+from dpsynth.synthesizers.settings import require_at_least_one, require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals
 from dpsynth.synthesizers.views import cover
 
@@ -55,20 +56,11 @@ class PrivSyn:
     max_records: float = 250_000.0
 
     def __post_init__(self) -> None:
-        for name in ("one_way_share", "dependence_share"):
-            share = getattr(self, name)
-            if not 0 < share < 1:
-                raise SettingError(f"{name} ({share}) must be between 0 and 1")
+        require_shares(self, "one_way_share", "dependence_share")
         if not self.one_way_share + self.dependence_share < 1:
             raise SettingError("one_way_share + dependence_share must be below 1; got no budget for the marginals")
-        for name in ("merge_below", "noise_penalty", "clique_cells", "temperature"):
-            number = getattr(self, name)
-            if not 0 <= number < math.inf:
-                raise SettingError(f"{name} ({number}) must be a number that is not negative")
-        for name in ("sweeps", "max_records"):
-            number = getattr(self, name)
-            if not 1 <= number < 2**31:
-                raise SettingError(f"{name} ({number}) must be at least 1 and below 2^31")
+        require_not_negative(self, "merge_below", "noise_penalty", "clique_cells", "temperature")
+        require_at_least_one(self, "sweeps", "max_records")
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost, Cost]:
         shares = (self.one_way_share, self.dependence_share, 1 - self.one_way_share - self.dependence_share)

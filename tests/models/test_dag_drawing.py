@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from xml.etree import ElementTree
 
 import numpy as np
@@ -116,5 +117,43 @@ def test_the_drawing_is_deterministic_and_names_are_escaped() -> None:
     assert "<a &" not in draw_dag(dag)
 
 
+@pytest.mark.parametrize("name", ["WWWW_MMMM_CAPITALS", "income>50K", "x", "\u6536\u5165\u6c34\u5e73", "W" * 60])
+def test_a_label_fits_its_box_in_the_usual_fixed_width_fonts(name: str) -> None:
+    drawing = draw_dag({name: ()})
+    left, _, right, _ = boxes(drawing)[name]
+    root = ElementTree.fromstring(drawing)
+    text = next(root.iter(f"{SVG}text"))
+    em = float(root.get("font-size"))
+    widths = [1.0 if unicodedata.east_asian_width(character) in "WF" else 0.605 for character in text.text]
+    assert root.get("font-family") == "monospace"
+    assert text.get("text-anchor") == "middle"
+    assert float(text.get("x")) == pytest.approx((left + right) / 2, abs=0.1)
+    assert em * sum(widths) <= right - left - 16
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb, as WCAG 2 defines it."""
+    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def contrast(one: str, other: str) -> float:
+    dark, bright = sorted((luminance(one), luminance(other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#0d1117", "#000000"])
+def test_lines_stand_out_on_light_and_dark_pages_and_labels_on_their_boxes(page: str) -> None:
+    root = ElementTree.fromstring(draw_dag({"a": (), "b": ("a",)}))
+    lines = {part.get("stroke") for part in root.iter() if part.get("stroke")}
+    lines |= {arrow.get("fill") for arrow in root.iter(f"{SVG}polygon")}
+    assert all(contrast(line, page) > 4 for line in lines)
+    box, label = next(root.iter(f"{SVG}rect")).get("fill"), next(root.iter(f"{SVG}text")).get("fill")
+    assert contrast(box, label) > 7
+
+
 def test_an_empty_graph_can_be_drawn() -> None:
-    assert ElementTree.fromstring(draw_dag({})).get("role") == "img"
+    root = ElementTree.fromstring(draw_dag({}))
+    assert root.get("role") == "img"
+    assert float(root.get("width")) > 0

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.compare import convert
-from benchmarks.compare.data import SHARED, read_folder
+from benchmarks.compare.data import read_folder
 
 SETS = ["adult-coded", *convert.CONVERTERS]
 
@@ -61,12 +61,11 @@ def test_a_folder_that_is_not_there_is_no_table() -> None:
     assert convert.read("no-such-set") is None
 
 
-@pytest.mark.shared_data
 @pytest.mark.parametrize("name", [name for name in SETS if name != "msnbc"])  # msnbc: a million rows, seconds
-def test_shared_sets_fit_their_domains(name: str) -> None:
-    if not (SHARED / "data" / name).is_dir():
-        pytest.skip("the shared data sets are not here")
-    table = convert.read(name)
+def test_shared_sets_fit_their_domains(name: str, shared_data: Path) -> None:
+    if not (shared_data / name).is_dir():
+        pytest.skip(f"the shared data sets have no {name}")
+    table = convert.read(str(shared_data / name))
     assert table is not None
     assert table.target in table.domain
     assert len(np.unique(table.train[table.target])) == 2
