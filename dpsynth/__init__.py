@@ -12,10 +12,12 @@ from dpsynth.engine import plan, synthesize
 from dpsynth.plan import Plan
 from dpsynth.private.draft import draft
 from dpsynth.private.ingest import check
+from dpsynth.private.ticked import Ticked, ticked
 from dpsynth.release.release import Release, load
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
 from dpsynth.synthesizers.catalogue import synthesizers
+from dpsynth.twins import TwinScores, twin_scores
 from dpsynth.workload import Workload
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "Plan",
     "Release",
     "Schema",
+    "Ticked",
+    "TwinScores",
     "Workload",
     "__version__",
     "check",
@@ -36,4 +40,6 @@ __all__ = [
     "plan",
     "synthesize",
     "synthesizers",
+    "ticked",
+    "twin_scores",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dpsynth import encoding as encodings
+from dpsynth.audit_pool import AuditPool, PoolSize
 from dpsynth.encoding import Encoding, find_codec, largest_domain
 from dpsynth.errors import SettingError
 from dpsynth.plan import Plan, require_memory
@@ -16,12 +17,13 @@ from dpsynth.privacy.calibration import Guarantee, budget_from, check_delta
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.randomness import EntropySource, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit, Relation
-from dpsynth.private.ingest import ingest
+from dpsynth.private.ingest import ingest_with_pool
 from dpsynth.private.memory import MemoryCounter
 from dpsynth.release.certificate import (
     Certificate,
     MechanismRecord,
     Noise,
+    PoolRecord,
     Promise,
     Software,
     Spending,
@@ -68,6 +70,7 @@ class Request:
     encoding: Encoding
     budget: Cost
     memory_limit_bytes: int | None
+    pool: PoolSize | None = None
 
     @property
     def encoding_budget(self) -> Cost:
@@ -93,6 +96,7 @@ def settle(
     unit: str | None = None,
     max_rows_per_unit: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    audit_pool: bool | int = False,
 ) -> Request:
     """Check a request and compute its budget; raises SettingError or SchemaError, and reads no data."""
     schema.require_reviewed()
@@ -124,7 +128,14 @@ def settle(
         encoding=encoding,
         budget=budget,
         memory_limit_bytes=own.get("memory_limit_bytes"),
+        pool=_pool_size(audit_pool, schema.public_rows, privacy_unit),
     )
+
+
+def _pool_size(asked: bool | int, public_rows: int | None, unit: PrivacyUnit) -> PoolSize | None:
+    if asked is False:
+        return None
+    return PoolSize.asked(asked, public_rows, pairs=unit.relation is Relation.REPLACE_ONE)
 
 
 def plan_request(request: Request) -> Plan:
@@ -145,6 +156,7 @@ def plan_request(request: Request) -> Plan:
         steps=(*found, *measured),
         resources=resources,
         reason=request.reason,
+        pool=request.pool,
     )
 
 
@@ -180,6 +192,7 @@ def synthesize(
     rows: int | None = None,
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    audit_pool: bool | int = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> Release:
     """Make a differentially private synthetic release of a private table.
@@ -192,7 +205,10 @@ def synthesize(
     relation: "add-remove" or "replace-one". unit, max_rows_per_unit: the column that says whose row it is, and
     how many rows of one unit are kept (chosen at random); without a unit each row is protected by itself.
     rows: how many synthetic rows, by default the noisy number of private rows. seed: of the synthetic rows alone, never
-    of the noise. progress: called with a stage and the fraction done.
+    of the noise. audit_pool: True, or a number of units, each of which takes part by the fall of a secret coin, so
+    that the release can be audited by itself; half of them, about, are left out of the fit. The coins are in
+    `release.audit_pool`, for you alone: save them where the private table is. progress: called with a stage and the
+    fraction done.
 
     Raises SettingError, SchemaError, DataError, PlanTooLargeError; no message holds a cell value.
 
@@ -213,6 +229,7 @@ def synthesize(
         unit=unit,
         max_rows_per_unit=max_rows_per_unit,
         settings=settings,
+        audit_pool=audit_pool,
     )
     return release(data, request, OsEntropy(), rows=rows, seed=seed, progress=progress or no_progress)
 
@@ -230,18 +247,25 @@ def release(
     progress(f"plan: {request.name}", 0.0)
     plan_request(request)  # refuses what is too large before any row is read
     progress("reading the table", 0.0)
-    counter = MemoryCounter(ingest(data, request.schema, request.unit, source))
+    table, pool = ingest_with_pool(data, request.schema, request.unit, source, request.pool)
+    counter = MemoryCounter(table)
     session = Session(counter, request.unit, request.budget, source, on_run=lambda step: progress(step, 0.0))
     try:
         fitted = run_request(request, session, progress)
     finally:
         session.close()
         counter.close()
-    return _released(request, session, fitted, source.private, rows, seed)
+    return _released(request, session, fitted, source.private, rows, seed, pool)
 
 
 def _released(
-    request: Request, session: Session, fitted: Fitted, private: bool, rows: int | None, seed: int | None
+    request: Request,
+    session: Session,
+    fitted: Fitted,
+    private: bool,
+    rows: int | None,
+    seed: int | None,
+    pool: AuditPool | None,
 ) -> Release:
     rows = max(round(fitted.model.total), 0) if rows is None else rows
     seed = secrets.randbits(32) if seed is None else seed
@@ -263,8 +287,11 @@ def _released(
         seed=seed,
         created=utc_now(),
         software=Software.here(),
+        audit_pool=None if pool is None or request.pool is None else PoolRecord.of(request.pool, pool),
     )
-    return Release(request.schema, fitted.codec, fitted.model, fitted.measurements, certificate, rows, seed)
+    return Release(
+        request.schema, fitted.codec, fitted.model, fitted.measurements, certificate, rows, seed, audit_pool=pool
+    )
 
 
 def _unit(relation: str | Relation, column: str | None, max_rows: int | None) -> PrivacyUnit:

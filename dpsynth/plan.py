@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from dpsynth.audit_pool import PoolSize
 from dpsynth.domain import Domain
 from dpsynth.errors import PlanTooLargeError
 from dpsynth.privacy.calibration import Guarantee
@@ -56,6 +57,7 @@ class Plan:
     """What will be promised, what each step costs, and what the run needs; nothing in it is private.
 
     reason: why `auto` chose the synthesizer; None when it was asked for by name.
+    pool: the audit pool, whose tails are left out of the fit.
     """
 
     synthesizer: str
@@ -68,6 +70,7 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     resources: Resources
     reason: str | None = None
+    pool: PoolSize | None = None
 
     @property
     def predicted_cells(self) -> int:
@@ -115,6 +118,9 @@ class Plan:
                 }
                 for step in self.steps
             ],
+            "audit_pool": None
+            if self.pool is None
+            else {"units": self.pool.units, "pairs": self.pool.pairs, "left_out": self.pool.left_out},
             "predicted_cells": self.predicted_cells,
             "predicted_bytes": self.predicted_bytes,
             "predicted_seconds": round(self.predicted_seconds, 1),

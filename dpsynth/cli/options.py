@@ -38,6 +38,12 @@ MaxRows = Annotated[
     int | None, typer.Option("--max-rows-per-unit", metavar="K", help="Keep at most K rows of one unit.")
 ]
 RelationOption = Annotated[RelationName, typer.Option("--relation", help="What neighbouring tables are.")]
+PoolUnits = Annotated[
+    int | None,
+    typer.Option(
+        "--audit-units", min=2, metavar="M", help="Units in the audit pool; by default 2,000, or 5% of public rows."
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A setting of the synthesizer or the engine; repeatable."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from dpsynth.cli.options import (
     Json,
     Label,
     MaxRows,
+    PoolUnits,
     RelationName,
     RelationOption,
     SchemaFile,
@@ -36,6 +37,8 @@ def plan(
     max_rows_per_unit: MaxRows = None,
     relation: RelationOption = RelationName.add_remove,
     settings: Settings = None,
+    audit_pool: Annotated[bool, typer.Option("--audit-pool", help="With an audit pool.")] = False,
+    audit_units: PoolUnits = None,
     as_json: Json = False,
 ) -> None:
     """Show what a run would measure and promise. Reads the schema only: it costs no privacy."""
@@ -54,6 +57,7 @@ def plan(
             unit=unit,
             max_rows_per_unit=max_rows_per_unit,
             settings=chosen,
+            audit_pool=audit_units or audit_pool,
         ).to_json()
         if as_json:
             print_json(planned)
@@ -77,6 +81,10 @@ def _print_plan(planned: dict[str, Any]) -> None:
         f"needs:    {planned['predicted_cells']:,} cells, {in_bytes(planned['predicted_bytes'])} beside the table,"
         f" about {planned['predicted_seconds']:.3g} s and the time to read the table"
     )
+    if planned["audit_pool"]:
+        pool = planned["audit_pool"]
+        out = f"about {pool['left_out']:,} are left out of the fit"
+        typer.echo(f"audit:    a pool of {pool['units']:,} units, of which {out}")
     typer.echo(
         f"promise:  epsilon {planned['epsilon']:g} and delta {planned['delta']:g}, {planned['unit']['relation']}:"
         f" {planned['unit']['description']}"

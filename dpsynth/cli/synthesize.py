@@ -13,6 +13,7 @@ from dpsynth.cli.options import (
     Json,
     Label,
     MaxRows,
+    PoolUnits,
     RelationName,
     RelationOption,
     SchemaFile,
@@ -48,6 +49,15 @@ def synthesize(
     max_rows_per_unit: MaxRows = None,
     relation: RelationOption = RelationName.add_remove,
     settings: Settings = None,
+    audit_pool: Annotated[
+        Path | None,
+        typer.Option(
+            "--audit-pool",
+            metavar="FILE",
+            help="Draw an audit pool, and write its secret coins to this new file. Keep it with the private table.",
+        ),
+    ] = None,
+    audit_units: PoolUnits = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier release in --out.")] = False,
     quote_formulas: Annotated[
         bool, typer.Option("--quote-formulas", help="In the CSV, keep spreadsheets from running text as formulas.")
@@ -60,11 +70,16 @@ def synthesize(
     Each run on the same people spends privacy anew: the promises of all runs add up.
     """
     chosen = parsed_settings(settings)
+    if audit_units is not None and audit_pool is None:
+        raise typer.BadParameter("needs --audit-pool FILE for the coins", param_hint="--audit-units")
     with refusals(as_json):
         import dpsynth
+        from dpsynth.audit_pool import require_free_file
         from dpsynth.release.bundle import require_free
 
         require_free(out, overwrite=overwrite)  # before any budget is spent
+        if audit_pool is not None:
+            require_free_file(audit_pool)
         with progress_bar(progress) as show:
             release = dpsynth.synthesize(
                 data,
@@ -80,13 +95,16 @@ def synthesize(
                 rows=rows,
                 seed=seed,
                 settings=chosen,
+                audit_pool=audit_pool is not None and (audit_units or True),
                 progress=show,
             )
+            if release.audit_pool is not None and audit_pool is not None:
+                release.audit_pool.save(audit_pool)  # first: without it the release could never be audited by its pool
             release.save(out, overwrite=overwrite, quote_formulas=quote_formulas)
-        print_release(release, out, as_json)
+        print_release(release, out, as_json, audit_pool)
 
 
-def print_release(release: Release, out: Path, as_json: bool) -> None:
+def print_release(release: Release, out: Path, as_json: bool, audit_pool: Path | None = None) -> None:
     """Where a release is and what it promises."""
     from dpsynth.release.plain_words import promise_in_words, synthesizer_in_words
 
@@ -99,6 +117,9 @@ def print_release(release: Release, out: Path, as_json: bool) -> None:
     typer.echo(f"release: {out}")
     typer.echo(f"table:   {out / 'synthetic.csv'} and synthetic.parquet, {release.rows:,} rows")
     typer.echo(f"made by: {synthesizer_in_words(certificate.synthesizer, certificate.reason)}")
+    if certificate.audit_pool is not None and audit_pool is not None:
+        typer.echo(f"audit:   {audit_pool} holds the secret coins of {certificate.audit_pool.units:,} units; run:")
+        typer.echo(f"         dpsynth audit {out} --private DATA --pool {audit_pool}")
     typer.echo(f"promise: {out / 'certificate.txt'}")
     for line in promise_in_words(certificate):
         typer.echo(f"  {line}")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dpsynth.audit_pool import AuditPool, PoolSize
 from dpsynth.errors import DataError, Problem, SettingError
 from dpsynth.privacy.randomness import EntropySource
 from dpsynth.privacy.unit import PrivacyUnit
@@ -33,6 +34,7 @@ from dpsynth.private.cells import (
 )
 from dpsynth.private.columns import Cells, Distinct, Plain, distinct, rows_of, without_texts
 from dpsynth.private.files import Data, read
+from dpsynth.private.pooling import draw_pool
 from dpsynth.private.table import PrivateTable, Rows, Ticks
 from dpsynth.schema.columns import UNITS, Boolean, Categorical, Column, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
@@ -48,11 +50,22 @@ def ingest(data: Data, schema: Schema, unit: PrivacyUnit, source: EntropySource)
     """Read, check and bound a private table.
 
     data: see `dpsynth.private.files.read`; source: of the random choice which rows of a unit are kept.
+    Raises as `ingest_with_pool` does.
+    """
+    return ingest_with_pool(data, schema, unit, source, None)[0]
+
+
+def ingest_with_pool(
+    data: Data, schema: Schema, unit: PrivacyUnit, source: EntropySource, size: PoolSize | None
+) -> tuple[PrivateTable, AuditPool | None]:
+    """Read and check a private table, leave out the tails of an audit pool, and bound the units.
+
+    size: of the pool; None for no pool. The pool that comes back holds who took part, for the steward alone.
     Raises DataError with every broken rule; SchemaError when the schema holds unreviewed items;
     SettingError when the unit column is declared as anything but an identifier.
 
-    Privacy: a row map, then at most `unit.max_rows` rows of each unit (see `bounded_rows`). The unit column and
-    identifiers are dropped.
+    Privacy: a row map, then units left out at random (see `draw_pool`), then at most `unit.max_rows` rows of each
+    unit (see `bounded_rows`). The unit column and identifiers are dropped.
     """
     schema.require_reviewed()
     if unit.column is not None and unit.column in schema and not isinstance(schema[unit.column], Identifier):
@@ -60,11 +73,20 @@ def ingest(data: Data, schema: Schema, unit: PrivacyUnit, source: EntropySource)
     rows, problems, units = _converted(data, schema, unit)
     if problems:
         raise DataError("the data does not fit its schema:", problems)
+    pool = None
+    if size is not None:
+        pool, takes_part = draw_pool(np.arange(rows.count) if units is None else units, size, source)
+        rows = _at(rows, np.flatnonzero(takes_part))
+        units = None if units is None else np.unique(units[takes_part], return_inverse=True)[1].astype(np.int64)
     if units is not None:
         kept = bounded_rows(units, unit.max_rows, source)
         if len(kept) < rows.count:
-            rows = Rows(len(kept), {name: ticks[kept] for name, ticks in rows.ticks.items()}, rows.labels)
-    return PrivateTable(schema, unit, [rows])
+            rows = _at(rows, kept)
+    return PrivateTable(schema, unit, [rows]), pool
+
+
+def _at(rows: Rows, places: NDArray[np.intp]) -> Rows:
+    return Rows(len(places), {name: ticks[places] for name, ticks in rows.ticks.items()}, rows.labels)
 
 
 def check(data: Data, schema: Schema, unit: str | None = None) -> tuple[Problem, ...]:
@@ -89,7 +111,7 @@ def _converted(
     for column in counted:
         if column.name in cells:
             present = without_texts(cells[column.name], missing and missing - declared_texts(column))
-            marked, own_labels = _marked_ticks(column, present)
+            marked, own_labels = marked_ticks(column, present)
             ticks[column.name], broken = _ruled(column, marked)
             problems += broken
             if own_labels is not None:
@@ -103,7 +125,7 @@ def _converted(
     return Rows(count, ticks, labels), tuple(problems), units
 
 
-def _marked_ticks(column: Column, cells: Cells) -> tuple[Ticks, tuple[str, ...] | None]:
+def marked_ticks(column: Column, cells: Cells) -> tuple[Ticks, tuple[str, ...] | None]:
     """Ticks with marks for troublesome cells, and the private labels of an open column."""
     if isinstance(column, OpenCategorical):
         return _open_ticks(distinct(cells))

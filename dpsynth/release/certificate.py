@@ -22,6 +22,7 @@ from dpsynth.errors import ReleaseError, SettingError
 from dpsynth.release.arithmetic import arithmetic_faults
 
 if TYPE_CHECKING:
+    from dpsynth.audit_pool import AuditPool, PoolSize
     from dpsynth.privacy.calibration import Guarantee
     from dpsynth.privacy.cost import Cost
     from dpsynth.privacy.unit import PrivacyUnit
@@ -172,6 +173,21 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class PoolRecord:
+    """The audit pool of a release: how many units were asked for, in pairs or not, and a salted hash of its coins."""
+
+    units: int
+    pairs: bool
+    commitment: str
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    @classmethod
+    def of(cls, size: PoolSize, pool: AuditPool) -> PoolRecord:
+        """What may be said of a pool in public. Its true size is private in a table that is smaller."""
+        return cls(size.units, size.pairs, pool.commitment)
+
+
+@dataclass(frozen=True)
 class PublicItem:
     """One item of the schema that the promise takes as public: which column, what, and who says so."""
 
@@ -203,7 +219,7 @@ class Certificate:
     reason: why `auto` chose the synthesizer; None when the steward named it.
     rows: synthetic rows released. estimated_total: the noisy estimate of the private number of rows.
     seed: governs only the drawing of synthetic rows from the model; no seed reaches the noise.
-    created: UTC date and time of the run, ISO 8601.
+    created: UTC date and time of the run, ISO 8601. audit_pool: what is public of the pool that audits it, or None.
     Raises SettingError when the spending does not fit the grant or the promise does not cover the spending.
 
     Privacy: every field is public, chosen by the steward, or computed from paid-for noisy answers.
@@ -223,6 +239,7 @@ class Certificate:
     created: str
     software: Software
     reason: str | None = None
+    audit_pool: PoolRecord | None = None
     ledger: str = NO_LEDGER
     exclusions: tuple[str, ...] = EXCLUSIONS
     known_limits: tuple[str, ...] = KNOWN_LIMITS

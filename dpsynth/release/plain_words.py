@@ -182,12 +182,24 @@ def _table(certificate: Certificate) -> list[str]:
     bounded = "" if unit.column is None else f", with at most {unit.max_rows} rows kept of each {unit.column!r},"
     lines = _wrapped(f"Synthesizer: {synthesizer_in_words(certificate.synthesizer, certificate.reason)}.")
     lines += _wrapped(f"Meant to be right about: {workload}.") if workload is not None else []
+    lines += _pool(certificate)
     return lines + _wrapped(
         f"{certificate.rows:,} rows, drawn with seed {certificate.seed} from the model {certificate.synthesizer!r}"
         + (f" ({settings})" if settings else "")
         + f". The private table{bounded} is estimated, with noise, to hold {certificate.estimated_total:,.0f} rows."
         " The seed governs the drawing of rows only; no seed reaches the noise."
         f" Made with dpsynth {software.dpsynth}, Python {software.python}, numpy {software.numpy}."
+    )
+
+
+def _pool(certificate: Certificate) -> list[str]:
+    pool = certificate.audit_pool
+    if pool is None:
+        return _wrapped("Audit pool: none. An audit of this release needs rows that were held out.")
+    drawn = "one of each pair" if pool.pairs else "each"
+    return _wrapped(
+        f"Audit pool: {pool.units:,} units, of which {drawn} took part by the fall of a secret coin before anything"
+        f" was counted; the steward is bound to the coins by their hash {pool.commitment[:16]}..."
     )
 
 

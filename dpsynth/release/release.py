@@ -27,6 +27,8 @@ from dpsynth.schema.schema import Schema
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dpsynth.audit_pool import AuditPool
+
 MODEL_FORMAT = "dpsynth-model"
 MODEL_VERSION = 1
 
@@ -37,6 +39,7 @@ class Release:
 
     schema: public. codec: how columns became codes. model: fitted to `measurements`, the noisy marginals.
     rows: synthetic rows in the released table. seed: which rows the model drew for it; never the noise.
+    audit_pool: the secret coins of the audit pool, right after the run that drew them; `save` leaves them out.
 
     Privacy: every part is computed from noisy answers and public facts, so whatever is done with a
     release costs nothing (post-processing).
@@ -50,6 +53,7 @@ class Release:
     rows: int
     seed: int
     stored: Directory | None = None
+    audit_pool: AuditPool | None = None
 
     def __repr__(self) -> str:
         promise = self.certificate.promise

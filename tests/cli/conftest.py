@@ -30,6 +30,8 @@ def fake_release(certificates: ModuleType) -> Callable[..., Any]:
         def save(path: Path, **_: Any) -> None:
             path.mkdir()
 
-        return SimpleNamespace(certificate=certificate, rows=certificate.rows, save=save, measurements=())
+        return SimpleNamespace(
+            certificate=certificate, rows=certificate.rows, save=save, measurements=(), audit_pool=None
+        )
 
     return make

@@ -52,8 +52,10 @@ def test_the_demo_makes_a_release(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "epsilon 3 and delta 1e-06" in result.stdout
     assert "measured, with noise" in result.stdout
-    assert "17,137" not in result.stdout, "the exact number of rows is private"
     release = dpsynth.load(tmp_path / "demo")
+    # The exact number of rows is private. By chance the noisy one may round to it, and is said in one place.
+    by_chance = int(round(release.certificate.estimated_total) == 17_137)
+    assert result.stdout.count("17,137") == by_chance
     assert release.certificate.noise.private
     assert release.certificate.promise.delta == 1e-6
     assert tuple(release.table.columns) == demo_schema().names

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import dpsynth
+from dpsynth.audit_pool import AuditPool
 from dpsynth.cli.app import app
 from dpsynth.errors import DataError
+from dpsynth.release.certificate import PoolRecord
 
 CANARY = "CANARY-4711-Jane-Doe"
 
@@ -58,11 +61,40 @@ def test_every_option_reaches_the_library(
         "rows": 50,
         "seed": 3,
         "settings": {"marginals": "age,sex", "degree": "2"},
+        "audit_pool": False,
         "progress": None,
     }
     for words in (str(tmp_path / "out"), "epsilon 1 and delta 1e-09", "record-level", "false alarms"):
         assert words in result.stdout
     assert "NOT PRIVATE" not in result.stdout
+
+
+def test_the_coins_of_a_pool_go_to_a_file_of_their_own(
+    schema_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_release: Callable[..., Any]
+) -> None:
+    seen: dict[str, Any] = {}
+    pool = AuditPool(np.arange(2), np.arange(2), np.array([True, False]), False, 5, "ab")
+
+    def synthesize(*_: Any, **options: Any) -> Any:
+        seen.update(options)
+        made = fake_release(audit_pool=PoolRecord(2, False, pool.commitment))
+        made.audit_pool = pool
+        return made
+
+    monkeypatch.setattr(dpsynth, "synthesize", synthesize)
+    coins = tmp_path / "coins.json"
+    result = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "out", "--audit-pool", str(coins)))
+    assert result.exit_code == 0, result.output
+    assert seen["audit_pool"] is True
+    assert f"dpsynth audit {tmp_path / 'out'} --private DATA --pool {coins}" in result.stdout
+    assert AuditPool.load(coins).commitment == pool.commitment
+
+    monkeypatch.setattr(dpsynth, "synthesize", lambda *_, **__: pytest.fail("the private table was touched"))
+    result = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "other", "--audit-pool", str(coins)))
+    assert result.exit_code == 1
+    assert "must be a new file" in result.output
+    result = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "other", "--audit-units", "10"))
+    assert result.exit_code == 2
 
 
 def test_json_holds_the_certificate(

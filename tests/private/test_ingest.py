@@ -21,7 +21,7 @@ from dpsynth.errors import DataError, SchemaError, SettingError
 from dpsynth.privacy.randomness import InsecureTestEntropy, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.columns import cells_of
-from dpsynth.private.ingest import _marked_ticks, _unit_codes, check, ingest
+from dpsynth.private.ingest import _unit_codes, check, ingest, marked_ticks
 from dpsynth.private.table import PrivateTable
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
@@ -299,7 +299,7 @@ def test_whole_numbers_are_exact_up_to_64_bits(lower: int) -> None:
         [*cells, "a"],
     ]
     for stored in whole:
-        assert _marked_ticks(column, cells_of(stored))[0].tolist()[:3] == [3, 0, 10]
+        assert marked_ticks(column, cells_of(stored))[0].tolist()[:3] == [3, 0, 10]
 
 
 @given(st.integers(-50, 50), st.integers(0, 4), st.lists(st.integers(0, 200), min_size=1))
@@ -511,7 +511,7 @@ READ_AS: list[Column] = [
 
 def read_as(column: Column, cells: Any) -> list[object]:
     """What ingest makes of each cell before any rule refuses it; labels in place of an open column's ticks."""
-    found, labels = _marked_ticks(column, cells_of(cells))
+    found, labels = marked_ticks(column, cells_of(cells))
     return [labels[tick] if labels is not None and tick >= 0 else int(tick) for tick in found]
 
 

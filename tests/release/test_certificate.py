@@ -161,7 +161,7 @@ def test_anything_else_is_refused(key: str, value: Any) -> None:
 def test_every_mandatory_field_is_demanded(key: str) -> None:
     document = make_certificate().to_json()
     del document[key]
-    defaults = {"reason", "ledger", "exclusions", "known_limits", "how_to_verify"}
+    defaults = {"reason", "audit_pool", "ledger", "exclusions", "known_limits", "how_to_verify"}
     if key in defaults:
         assert Certificate.from_json(document) == make_certificate(created=document["created"])
     else:
