@@ -44,14 +44,15 @@ from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total, independent_model, measure_one_ways
 from dpsynth.synthesizers.resolutions import Resolutions, find_resolutions
-from dpsynth.synthesizers.rounds import EXPECTED_NOISE, require_not_negative, require_share, with_measurement
+from dpsynth.synthesizers.rounds import EXPECTED_NOISE, with_measurement
+from dpsynth.synthesizers.settings import require_at_least_one, require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals
 from dpsynth.workload import Workload
 
 # Columns are grouped to about these many groups, besides their own codes.
 _LEVEL_GROUPS: tuple[int, ...] = (8, 24)
 # Where rows * mu is below this, noise rules: coarser groups, cooler records, and part of the final shot's budget
-# goes to the one-ways before anything is chosen.
+# goes to the one-ways before anything is chosen, and codes share what they tell of small counts (`likely_counts`).
 _LOW_SIGNAL = 3_000.0
 _LOW_LEVEL_GROUPS, _LOW_COOLING, _LOW_ONE_WAYS = (4, 10, 30), 2 / 3, 0.17
 # A candidate of three columns may be finer than the coarsest by this many levels in all.
@@ -64,6 +65,10 @@ _FINAL_SWEEPS, _FINAL_KEPT = 20, 10
 _MOST_COUNTED = 20_000_000
 # Entries visited in the final sweeps at most (records * sweeps), so that time does not grow with the rows.
 _FINAL_VISITS = 1_200_000
+
+# Of the sweeps, for each code of the domain. They grow with the rows too, which a plan does not know: measured, .002
+# at 6,000 rows and .016 at 39,000.
+_SECONDS_PER_CODE = 0.006
 
 _ALL_TRIPLES = Workload()
 
@@ -97,22 +102,17 @@ class Mosaic:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "workload", Workload.read(self.workload))
-        for name in ("one_way_share", "round_share", "select_share"):
-            require_share(name, getattr(self, name))
+        require_shares(self, "one_way_share", "round_share", "select_share")
         if not self.one_way_share + self.round_share < 1:
             raise SettingError("one_way_share + round_share must be below 1; got no budget for the final shot")
-        for name in ("merge_below", "noise_penalty", "temperature"):
-            require_not_negative(name, getattr(self, name))
+        require_not_negative(self, "merge_below", "noise_penalty", "temperature")
         if self.picks and not 1 <= self.picks <= _MOST_PICKS:
             raise SettingError(
                 f"picks ({self.picks}) must be 0, for a number that suits the rows, or 1 to {_MOST_PICKS}"
             )
         if not 1 <= self.rounds <= _MOST_ROUNDS:
             raise SettingError(f"rounds ({self.rounds}) must be from 1 to {_MOST_ROUNDS}; try 5")
-        for name in ("max_cells", "candidates", "max_records", "final_records"):
-            number = getattr(self, name)
-            if not 1 <= number < 2**31:
-                raise SettingError(f"{name} ({number}) must be at least 1 and below 2^31")
+        require_at_least_one(self, "max_cells", "candidates", "max_records", "final_records")
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost, Cost]:
         shares = (self.one_way_share, self.round_share, 1 - self.one_way_share - self.round_share)
@@ -146,7 +146,8 @@ class Mosaic:
         codes = sum(domain.sizes)
         counted = int(min(_MOST_COUNTED, self.candidates * self.max_cells, codes**2 * len(domain)))
         entries = int((self.final_records + _KEPT * self.max_records) * len(domain))
-        return Resources(int(self.candidates), counted, entries // 4 + min(codes, 8_000) ** 2 // 12)
+        model = entries // 4 + min(codes, 8_000) ** 2 // 12
+        return Resources(int(self.candidates), counted, model, _SECONDS_PER_CODE * codes)
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """One-ways, rounds, final shot, settled records."""
@@ -155,13 +156,14 @@ class Mosaic:
         total = estimate_total(one_ways)
         signal = total * budget.mu / math.sqrt(door.unit.squared_l2_count_sensitivity)
         level_groups, temperature = _LEVEL_GROUPS, self.temperature
-        if signal < _LOW_SIGNAL and len(codec.domain) > 1:
+        noisy = signal < _LOW_SIGNAL and len(codec.domain) > 1
+        if noisy:
             level_groups, temperature = _LOW_LEVEL_GROUPS, self.temperature * _LOW_COOLING
             for_one_ways, for_final = for_final.split((_LOW_ONE_WAYS, 1 - _LOW_ONE_WAYS))
             for again in measure_one_ways(door, codec, for_one_ways, "final shot"):
                 one_ways = with_measurement(one_ways, again)
             total = estimate_total(one_ways)
-        read, measured = find_resolutions(codec, one_ways, total, self.merge_below, level_groups)
+        read, measured = find_resolutions(codec, one_ways, total, self.merge_below, level_groups, likely=noisy)
         # Post-processing: a fixed seed makes the model a function of the measurements alone.
         rng = np.random.default_rng(0)
         independent = independent_model(read.codec, measured, total)

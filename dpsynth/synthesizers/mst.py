@@ -27,6 +27,7 @@ from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total, independent_model, measure_one_ways, merge_rare
+from dpsynth.synthesizers.settings import require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals, require_gap
 
 
@@ -47,14 +48,8 @@ class MST:
     gap: float = 1e-2
 
     def __post_init__(self) -> None:
-        for name in ("one_way_share", "select_share"):
-            share = getattr(self, name)
-            if not 0 < share < 1:
-                raise SettingError(f"{name} ({share}) must be between 0 and 1")
-        for name in ("noise_penalty", "merge_below"):
-            number = getattr(self, name)
-            if not 0 <= number < math.inf:
-                raise SettingError(f"{name} ({number}) must be a number that is not negative")
+        require_shares(self, "one_way_share", "select_share")
+        require_not_negative(self, "noise_penalty", "merge_below")
         require_gap(self.gap)
         if not self.one_way_share + self.select_share < 1:
             raise SettingError("one_way_share + select_share must be below 1; got no budget for the pairs")

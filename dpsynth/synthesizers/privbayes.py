@@ -29,6 +29,7 @@ from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.session import Door
 from dpsynth.synthesizers.one_ways import estimate_total, measure_one_ways, merge_rare
+from dpsynth.synthesizers.settings import require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals
 
 _MAX_CELLS = 10_000
@@ -58,18 +59,12 @@ class PrivBayes:
     noise_penalty: float = 0.2
 
     def __post_init__(self) -> None:
-        for name in ("one_way_share", "select_share"):
-            share = getattr(self, name)
-            if not 0 < share < 1:
-                raise SettingError(f"{name} ({share}) must be between 0 and 1")
+        require_shares(self, "one_way_share", "select_share")
         if not self.one_way_share + self.select_share < 1:
             raise SettingError("one_way_share + select_share must be below 1; got no budget for the tables")
         if self.max_parents not in (1, 2, 3, 4):
             raise SettingError(f"max_parents ({self.max_parents}) must be 1, 2, 3 or 4")
-        for name in ("usefulness", "merge_below", "noise_penalty"):
-            number = getattr(self, name)
-            if not 0 <= number < math.inf:
-                raise SettingError(f"{name} ({number}) must be a number that is not negative")
+        require_not_negative(self, "usefulness", "merge_below", "noise_penalty")
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost, Cost]:
         shares = (self.one_way_share, self.select_share, 1 - self.one_way_share - self.select_share)

@@ -35,10 +35,9 @@ from dpsynth.synthesizers.privsyn import choose_marginals
 from dpsynth.synthesizers.rounds import (
     EXPECTED_NOISE,
     RoundBudget,
-    require_not_negative,
-    require_share,
     run_round,
 )
+from dpsynth.synthesizers.settings import require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, allocate_stddevs, planned_marginals, require_gap
 from dpsynth.synthesizers.views import cover
 
@@ -71,12 +70,10 @@ class PrivMRF:
     gap: float = 1e-2
 
     def __post_init__(self) -> None:
-        for name in ("one_way_share", "dependence_share", "round_share", "select_share"):
-            require_share(name, getattr(self, name))
+        require_shares(self, "one_way_share", "dependence_share", "round_share", "select_share")
         if not self.one_way_share + self.dependence_share + self.round_share < 1:
             raise SettingError("one_way_share + dependence_share + round_share must be below 1; got none for the graph")
-        for name in ("merge_below", "noise_penalty"):
-            require_not_negative(name, getattr(self, name))
+        require_not_negative(self, "merge_below", "noise_penalty")
         for name in ("rounds", "max_model_cells"):
             number = getattr(self, name)
             if not 1 <= number < 2**53:

@@ -24,6 +24,7 @@ from dpsynth.codec.categorical import CategoricalCodec
 from dpsynth.codec.codec import Codec, ColumnCodec
 from dpsynth.domain import Clique
 from dpsynth.marginal import FloatArray, NoisyMarginal
+from dpsynth.models.likely_counts import likely_counts
 from dpsynth.models.simplex import project_to_simplex
 from dpsynth.schema.columns import Categorical, Label
 
@@ -94,12 +95,19 @@ class Resolutions:
 
 
 def find_resolutions(
-    codec: Codec, one_ways: Sequence[NoisyMarginal], total: float, merge_below: float, level_groups: Sequence[int]
+    codec: Codec,
+    one_ways: Sequence[NoisyMarginal],
+    total: float,
+    merge_below: float,
+    level_groups: Sequence[int],
+    *,
+    likely: bool = False,
 ) -> tuple[Resolutions, tuple[NoisyMarginal, ...]]:
     """Levels of every column of `codec` from its noisy one-ways, and the one-ways on the merged codes.
 
     merge_below: codes are joined until a group holds this many stddevs of rows; level_groups: a coarser level
     joins until a group holds 1/k of the rows, for each k; so it has about k groups, at most 2 k + 2.
+    likely: take the rows of a code from `likely_counts`, for tables where noise rules, in place of the projection.
     """
     merges: dict[str, IntArray] = {}
     weights: dict[str, FloatArray] = {}
@@ -107,7 +115,7 @@ def find_resolutions(
     merged: list[NoisyMarginal] = []
     for one in one_ways:
         (column,) = one.clique
-        rows = project_to_simplex(one.values, total)
+        rows = likely_counts(one.values, one.stddev, total) if likely else project_to_simplex(one.values, total)
         groups, ordered = _joined(rows, ordered_codes(codec[column]), merge_below * one.stddev)
         sizes = np.bincount(groups)
         if sizes.size < groups.size:

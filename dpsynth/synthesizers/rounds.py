@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Clique, Domain
-from dpsynth.errors import SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.mechanisms.gaussian_cost import stddev_within
 from dpsynth.mechanisms.marginals import Marginals
@@ -27,18 +26,6 @@ EXPECTED_NOISE = math.sqrt(2 / math.pi)
 """E|N(0, 1)|: the mean of the noise in one cell, relative to its stddev."""
 
 Weighted = tuple[tuple[Clique, float], ...]
-
-
-def require_share(name: str, share: float) -> None:
-    """Raise SettingError unless `share` is between 0 and 1."""
-    if not 0 < share < 1:
-        raise SettingError(f"{name} ({share}) must be between 0 and 1")
-
-
-def require_not_negative(name: str, number: float) -> None:
-    """Raise SettingError unless `number` is finite and not negative."""
-    if not 0 <= number < math.inf:
-        raise SettingError(f"{name} ({number}) must be a number that is not negative")
 
 
 def affordable(tree: JunctionTree, candidates: Weighted, cells: float) -> Weighted:

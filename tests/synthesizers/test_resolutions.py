@@ -177,3 +177,15 @@ def test_columns_of_nothing_and_of_one_code(value):
     assert [len(levels) for levels in read.levels.values()] == [1, 1]
     assert measured[1].values.tolist() == [9 * value]
     assert set(read.codec["two"].decode(np.zeros(90, dtype=int), np.random.default_rng(0)).astype(int)) == set(range(9))
+
+
+def test_likely_rows_of_rare_codes_are_nearer_than_projected_ones():
+    rows = np.r_[2_000.0, np.full(40, 12.0)]
+    town, rng, errors = Codec((closed_codec(TOWN),)), np.random.default_rng(0), []
+    for _ in range(20):
+        noisy = one_ways(town, {"town": rows + rng.normal(0, 20, rows.size)}, 20.0)
+        codecs = [find_resolutions(town, noisy, rows.sum(), 4.0, (4,), likely=likely)[0].codec for likely in (0, 1)]
+        shares = [np.asarray(codec["town"].weights)[1:] for codec in codecs]
+        errors.append([np.abs(one / one.sum() - 1 / 40).sum() for one in shares])
+    projected, likely = np.mean(errors, axis=0)
+    assert likely < 0.6 * projected

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from dpsynth.domain import Domain
-from dpsynth.errors import SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.models.fit import fit
 from dpsynth.models.junction_tree import junction_tree
-from dpsynth.synthesizers.rounds import affordable, grown_tree, require_not_negative, require_share, with_measurement
+from dpsynth.synthesizers.rounds import affordable, grown_tree, with_measurement
 
 DOMAIN = Domain.of({"a": 3, "b": 4, "c": 5})
 
@@ -50,12 +49,3 @@ def test_a_tree_made_afresh_wins_where_it_is_smaller():
     assert grown_tree(wasteful, measured, ("b", "c")) is wasteful
     tree = grown_tree(junction_tree(DOMAIN, [("a", "b")]), measured, ("b", "c"))
     assert tree.cells == 12 + 20
-
-
-def test_bad_settings_are_refused():
-    for share in (0.0, 1.0, float("nan")):
-        with pytest.raises(SettingError, match="share"):
-            require_share("share", share)
-    for number in (-1.0, float("inf"), float("nan")):
-        with pytest.raises(SettingError, match="number"):
-            require_not_negative("number", number)
