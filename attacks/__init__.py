@@ -1,8 +1,31 @@
-"""Attacks: the audit package, which tries to break the synthetic table that any generator has made.
+"""Attacks: an audit of every released dataset, whoever made it.
 
-It sees a release as an outsider does: it imports only the names that `dpsynth` exports, and dpsynth
-never imports it. `attacks.statistics` holds what scores prove: so far a lower bound on mu, for twin runs
-of a mechanism. The attacks on a release arrive in a later version.
+    report = attacks.audit(synthetic, train=train, holdout=holdout, schema=schema, claim=(1.0, 1e-6))
+    report.verdict  # "pass", "fail" or "inconclusive"
+
+It sees a release as an outsider does: it imports only the names that `dpsynth` exports, and of dpsynth only the
+command line, when told to audit, imports it. It needs no torch.
+
+>>> import attacks
+>>> "copies" in attacks.catalogue()
+True
 """
 
-__all__ = ()
+from attacks.attack import Attack, Criterion, Evidence, Outcome
+from attacks.audit import audit
+from attacks.catalogue import catalogue
+from attacks.claim import Claim
+from attacks.report.document import AuditReport
+from attacks.threat import Threat
+
+__all__ = [
+    "Attack",
+    "AuditReport",
+    "Claim",
+    "Criterion",
+    "Evidence",
+    "Outcome",
+    "Threat",
+    "audit",
+    "catalogue",
+]

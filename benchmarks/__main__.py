@@ -7,7 +7,23 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("startup", "noise", "counting", "models", "adult", "raw_adult", "binning", "audit")
+NAMES = (
+    "startup",
+    "noise",
+    "counting",
+    "models",
+    "adult",
+    "raw_adult",
+    "binning",
+    "audit",
+    "audit_coverage",
+    "audit_controls",
+    "audit_speed",
+    "twin_audit",
+    "membership_strength",
+    "attribute_inference",
+    "singling_out",
+)
 
 
 def main(names: list[str]) -> int:

@@ -8,7 +8,9 @@ True
 from __future__ import annotations
 
 from dpsynth._version import __version__
+from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
+from dpsynth.errors import DataError, DPSynthError, SettingError
 from dpsynth.plan import Plan
 from dpsynth.private.draft import draft
 from dpsynth.private.ingest import check
@@ -21,8 +23,11 @@ from dpsynth.twins import TwinScores, twin_scores
 from dpsynth.workload import Workload
 
 __all__ = [
+    "AuditPool",
     "Boolean",
     "Categorical",
+    "DPSynthError",
+    "DataError",
     "Datetime",
     "Identifier",
     "Numeric",
@@ -30,6 +35,7 @@ __all__ = [
     "Plan",
     "Release",
     "Schema",
+    "SettingError",
     "Ticked",
     "TwinScores",
     "Workload",

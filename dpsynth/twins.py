@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from dpsynth.engine import Request, run_request
+from dpsynth.engine import Request, run_request, settle
 from dpsynth.errors import SettingError
 from dpsynth.mechanisms.count import Count
 from dpsynth.mechanisms.dependence import PairDependence
@@ -32,14 +32,15 @@ from dpsynth.mechanisms.privtree import PrivTree, log_chance
 from dpsynth.mechanisms.quantiles import Quantiles, QuartileCells
 from dpsynth.mechanisms.select import SelectCliques
 from dpsynth.mechanisms.select_parents import SHARES, SelectParents
-from dpsynth.privacy.randomness import EntropySource
+from dpsynth.privacy.randomness import EntropySource, InsecureTestEntropy, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.counter import Counter
 from dpsynth.private.ingest import ingest
 from dpsynth.private.memory import MemoryCounter
 from dpsynth.schema.columns import OpenCategorical
+from dpsynth.schema.schema import Schema
 from dpsynth.session import Door, Session
-from dpsynth.synthesizers.synthesizer import Fitted
+from dpsynth.synthesizers.synthesizer import Fitted, Progress, no_progress
 
 if TYPE_CHECKING:
     from dpsynth.private.files import Data
@@ -76,12 +77,14 @@ def twin_runs(
     runs: int,
     source: EntropySource,
     program: Callable[[Door], Fitted] | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Scores of `runs` independent runs on either of two made tables, larger ones speaking for the second.
 
     Each has shape (runs, len(SCORES)). tables: neighbours under the request's unit, as `synthesize` takes them.
     program: what runs at the door, by default the request from codes to model; every run has a session of its
-    own with the request's budget. Tables are taken in once, so no unit may have more rows than it may keep
+    own with the request's budget. progress: called now and then with a world and the fraction of its runs that
+    are done. Tables are taken in once, so no unit may have more rows than it may keep
     (SettingError): which rows a run keeps would otherwise be frozen, and the tables no neighbours.
     """
     for table in tables:
@@ -89,9 +92,11 @@ def twin_runs(
     counters = [MemoryCounter(ingest(table, request.schema, request.unit, source)) for table in tables]
     run = program or partial(run_request, request)
     worlds = []
-    for counter in counters:
+    for world, counter in zip(("without", "within"), counters, strict=True):
         scores = np.zeros((runs, len(SCORES)))
-        for row in scores:
+        for index, row in enumerate(scores):
+            if index % 100 == 0:
+                progress(world, index / runs)
             door = ListeningDoor(Session(counter, request.unit, request.budget, source))
             fitted = run(door)
             row[:] = (
@@ -101,6 +106,45 @@ def twin_runs(
             )
         worlds.append(scores)
     return worlds[0], worlds[1]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TwinScores:
+    """What twin runs of a synthesizer saw: scores, names of their columns, and the promise that they are held against.
+
+    without, within: shape (runs, len(names)), for the table and for its neighbour, in the order of the runs. The
+    first score is a log-likelihood ratio: above 0 the neighbour is the likelier. mu, delta0: of the whole run.
+    """
+
+    names: tuple[str, ...]
+    without: npt.NDArray[np.float64]
+    within: npt.NDArray[np.float64]
+    mu: float
+    delta0: float
+
+
+def twin_scores(
+    tables: tuple[Data, Data],
+    schema: Schema,
+    *,
+    epsilon: float,
+    delta: float,
+    runs: int,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> TwinScores:
+    """Scores of `runs` independent runs of a synthesizer on a made table, and of as many on a neighbour.
+
+    Takes the same options as `synthesize` and `plan`. seed: of the noise, so that a test can be repeated; None is
+    the system's entropy, the real thing. Raises SettingError, SchemaError, DataError.
+
+    Privacy: none. Exact answers are computed beside the noisy ones: for made tables, never for anybody's rows.
+    """
+    request = settle(schema, epsilon=epsilon, delta=delta, **options)
+    source = OsEntropy() if seed is None else InsecureTestEntropy(seed)
+    without, within = twin_runs(request, tables, runs, source, progress=progress or no_progress)
+    return TwinScores(SCORES, without, within, request.budget.mu, float(request.budget.delta))
 
 
 def _require_bounded(table: Data, request: Request) -> None:

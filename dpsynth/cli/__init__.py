@@ -1,5 +1,5 @@
 """The command line: a thin layer over the public functions; it computes nothing itself."""
 
-from dpsynth.cli.main import main
+from dpsynth.cli.main import attacks_main, main
 
-__all__ = ["main"]
+__all__ = ["attacks_main", "main"]

@@ -8,6 +8,7 @@ import typer
 
 from dpsynth._version import __version__
 from dpsynth.cli import schema
+from dpsynth.cli.audit import audit
 from dpsynth.cli.demo import demo
 from dpsynth.cli.plan import plan
 from dpsynth.cli.sample import sample
@@ -39,6 +40,7 @@ def _options(
 
 app.command()(synthesize)
 app.command()(plan)
+app.command()(audit)
 app.command()(show)
 app.command()(sample)
 app.add_typer(schema.app, name="schema")

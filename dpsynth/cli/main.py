@@ -15,12 +15,27 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; a termination signal ends it as an error would, so that nothing half-written stays."""
+    """The command `dpsynth`."""
+    _run("dpsynth")
+
+
+def attacks_main() -> None:
+    """The command `attacks`."""
+    _run("attacks")
+
+
+def _run(command: str) -> None:
+    """Run a command line; a termination signal ends it as an error would, so that nothing half-written stays."""
     try:
         signal.signal(signal.SIGTERM, _stop)
-        from dpsynth.cli.app import app
+        if command == "attacks":
+            from dpsynth.cli.audit import foreign
 
-        app()
+            foreign()
+        else:
+            from dpsynth.cli.app import app
+
+            app()
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
     except OSError as error:  # from the parser's own output, such as --help; the commands catch theirs

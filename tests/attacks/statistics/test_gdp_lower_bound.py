@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from attacks.statistics.gdp_lower_bound import clopper_pearson_upper, gdp_lower_bound, mu_from_errors
+from attacks.statistics.binomial import clopper_pearson_upper
+from attacks.statistics.gdp_lower_bound import gdp_lower_bound, mu_from_errors
 
 
 @pytest.mark.parametrize("runs", [1, 7, 60])
