@@ -82,6 +82,18 @@ class ReleaseError(DPSynthError):
     code = "release"
 
 
+class LedgerError(DPSynthError):
+    """A ledger cannot be read or written, or is not what it was."""
+
+    code = "ledger"
+
+
+class GateError(DPSynthError):
+    """A policy is not valid, or a gate could not look at what it must judge."""
+
+    code = "gate"
+
+
 class SessionClosedError(DPSynthError):
     """Private data was asked for after the last mechanism ran."""
 

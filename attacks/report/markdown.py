@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from attacks.report import words
 from attacks.report.document import AuditReport
-from attacks.report.markup import visible
 from attacks.report.records import FindingRecord, Identity
+from dpsynth.markup import visible
 
 # Longer lists are cut, and say so.
 MOST_FINDINGS = 24

@@ -12,8 +12,8 @@ from importlib import resources
 
 from attacks.report import plots, words
 from attacks.report.document import FORMAT, VERSION, AuditReport
-from attacks.report.markup import Content, Markup, document, element, foreign, joined, style
 from attacks.report.records import FindingRecord
+from dpsynth.markup import Content, Markup, document, element, foreign, joined, style
 
 # Not colour alone: each verdict has its own sign.
 _SIGNS = {"pass": "\N{CHECK MARK}", "fail": "\N{MULTIPLICATION X}", "inconclusive": "?"}

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from attacks.report.markup import Markup, element
 from attacks.report.records import SuccessRates
 from attacks.report.words import in_percent, rounded
 from attacks.statistics.trade_off import Gaussian, TradeOff
+from dpsynth.markup import Markup, element
 
 WIDTH = 360
 # A bar chart of more findings than this shows the largest ones.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacks.report.markup import Markup, element, style, visible
+from dpsynth.markup import Markup, element, style, visible
 
 
 @given(st.text(), st.text())
