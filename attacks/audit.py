@@ -22,6 +22,7 @@ from attacks.claim import Claim
 from attacks.controls import worlds
 from attacks.diagnostics import diagnostics
 from attacks.finding import ALL_TARGETS, Finding, failed, judge, not_run
+from attacks.forecast import forecast, in_words
 from attacks.material import Material, digest, fingerprint, gather
 from attacks.membership.ensemble import Ensemble, rank_average
 from attacks.report.document import AuditReport, new_report_id, utc_now
@@ -30,7 +31,7 @@ from attacks.run import Ran, run_attack
 from attacks.static_checks import static_checks
 from attacks.statistics.holm import holm
 from attacks.statistics.power import chance_of_rejection
-from attacks.tables import Table
+from attacks.tables import Table, as_columns
 from attacks.threat import strongest
 from attacks.trial import Trial
 from attacks.verdict import conclude, power_in_words, shares_of
@@ -90,7 +91,19 @@ def audit(
         rng=rng,
     )
     evidence, targets = material.evidence(), material.encoder.encode(material.targets)
-    run = _Run(material, selected, evidence, targets, confidence, seed, None if resume is None else Path(resume), tell)
+    seconds = forecast(selected, len(evidence.synthetic), len(targets.names), len(targets))
+    tell(f"forecast: {in_words(seconds)}", 0.01)
+    run = _Run(
+        material,
+        (as_columns(synthetic.table if isinstance(synthetic, dpsynth.Release) else synthetic), as_columns(train)),
+        selected,
+        evidence,
+        targets,
+        confidence,
+        seed,
+        None if resume is None else Path(resume),
+        tell,
+    )
     findings = run.findings(evidence)
     return _report(run, findings, run.controls(rng), confidence, seed)
 
@@ -103,9 +116,10 @@ def _pool(pool: dpsynth.AuditPool | Path | str | None) -> dpsynth.AuditPool | No
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """One audit in progress."""
+    """One audit in progress. tables: the synthetic and the private one as they were given, identifiers included."""
 
     material: Material
+    tables: tuple[Any, Any]
     selected: Mapping[str, Attack]
     evidence: Evidence
     targets: Table
@@ -192,9 +206,8 @@ def _report(
 ) -> AuditReport:
     material = run.material
     run.tell("static checks", 0.9)
-    checks = static_checks(
-        material.release, material.synthetic, material.schema, material.claim, private=material.private
-    )
+    synthetic, private = run.tables
+    checks = static_checks(material.release, synthetic, material.schema, material.claim, private=private)
     tested = [one for one in findings if one.status == "ran"]
     adjusted = iter(holm([one.p_value for one in tested], shares_of([one.attack for one in tested])))
     records = tuple(FindingRecord.of(one, float(next(adjusted)) if one.status == "ran" else None) for one in findings)
@@ -220,6 +233,7 @@ def _report(
             material.claim,
             unit="one row" if release is None else release.certificate.unit.words,
             design=material.design,
+            targets_public=material.targets_public,
         ),
         verdict=verdict,
         reasons=reasons,

@@ -31,12 +31,13 @@ class Copies:
     being how many matches are expected: synthetic rows times (reference matches + p) / (reference rows + 1), p the
     product of the cells' shares. Columns depend on each other, so e orders the facts and is no probability. 0
     without a match. Without reference rows, the synthetic ones give the shares. It names as members those whose
-    whole record is in the synthetic table, and not among the reference rows: hardly ever by chance.
+    whole record is in the synthetic table, and not among the reference rows, with e at most `chance`.
     """
 
     at_most: int = 1
     elsewhere: int = 0
     halves: int = 20
+    chance: float = 0.003
 
     @property
     def threat(self) -> Threat:
@@ -71,11 +72,11 @@ class Copies:
             here = occurrences(keys[0], targets.ticks[:, columns], keys[1], synthetic.ticks[:, columns])
             there = occurrences(keys[0], targets.ticks[:, columns], keys[2], known.ticks[: len(outside), columns])
             matched = (here > 0) & (targets.ticks[:, columns] != -2).all(axis=1)
+            expected = len(synthetic) * (there + np.exp(shares[:, columns].sum(axis=1))) / (len(outside) + 1)
             if kind == "whole record":
-                named = matched & (there == 0)
+                named = matched & (there == 0) & (expected <= self.chance)
             else:
                 matched &= (here <= self.at_most) & (there <= self.elsewhere)
-            expected = len(synthetic) * (there + np.exp(shares[:, columns].sum(axis=1))) / (len(outside) + 1)
             rarity = np.log1p(1 / np.maximum(expected, 1e-300))
             scores = np.where(matched, np.maximum(scores, rarity), scores)
             facts[kind] = facts.get(kind, 0) + int(matched.sum())

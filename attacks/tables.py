@@ -6,9 +6,11 @@ tables. Targets take no part in it: the grouping of cells tells nothing about wh
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,7 +129,11 @@ class Encoder:
         shape = (table.rows, len(self.columns))
         ticks, codes, ranks = np.empty(shape, np.int64), np.empty(shape, np.int32), np.empty(shape, np.float32)
         for place, column in enumerate(self.columns):
-            listed = None if column.labels is None else {label: tick for tick, label in enumerate(column.labels)}
+            listed = None
+            if column.labels is not None:
+                # New ones by the alphabet: a table may list its labels in an order that tells whose they are.
+                new = sorted({*table.labels.get(column.name, ())} - {*column.labels})
+                listed = {label: tick for tick, label in enumerate([*column.labels, *new])}
             own = _own_ticks(table, column.name, listed)
             ticks[:, place] = own
             codes[:, place], ranks[:, place] = _read(column, own)
@@ -179,6 +185,27 @@ def _read(column: _Column, ticks: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np
 def as_ticked(data: object, schema: dpsynth.Schema) -> dpsynth.Ticked:
     """A DataFrame, Arrow table, mapping or path on the schema's grid; a `Ticked` as it is."""
     return data if isinstance(data, dpsynth.Ticked) else dpsynth.ticked(data, schema)
+
+
+def as_columns(data: Any) -> Any:
+    """Columns by name, identifiers included: a DataFrame or a mapping as it is, a file's cells as text."""
+    if not isinstance(data, str | os.PathLike):
+        return data if not hasattr(data, "__arrow_c_stream__") else _pandas_of(data)
+    import pandas as pd
+    import pyarrow.dataset as dataset
+
+    path = Path(data)
+    if path.is_dir() or path.suffix == ".parquet":
+        return dataset.dataset(path, format="parquet").to_table().to_pandas()
+    separator = "\t" if ".tsv" in path.suffixes else ","
+    return pd.read_csv(path, dtype=str, keep_default_na=False, sep=separator)
+
+
+def _pandas_of(data: Any) -> Any:
+    import pandas as pd
+    import pyarrow as pa
+
+    return data if isinstance(data, pd.DataFrame) else pa.table(data).to_pandas()
 
 
 def rows_at(table: dpsynth.Ticked, rows: npt.NDArray[Any]) -> dpsynth.Ticked:

@@ -20,14 +20,16 @@ NEAREST = 5
 
 
 def vulnerability(targets: Table, reference: Table | None = None) -> FloatArray:
-    """Mean distance of each target to its 5 nearest other rows, of the reference and the targets; shape (targets,).
+    """Mean distance of each target to its 5 nearest reference rows (without any: other targets); shape (targets,).
 
-    No coin takes part, nor the synthetic table. A target without any other row is as far as can be from it: one for
-    each column.
+    No coin takes part, nor the synthetic table. Nor do other targets beside a reference: where people have several
+    rows, more of them are targets of the smaller table of a trial of pairs, and that would tell coins. A target
+    without any other row is as far as can be from it: one for each column.
     """
-    near = neighbours(targets, targets).distances[:, 1:].astype(np.float64)  # without the target itself
     if reference:
-        near = np.sort(np.concatenate([near, neighbours(targets, reference).distances], axis=1), axis=1)
+        near = neighbours(targets, reference).distances.astype(np.float64)
+    else:
+        near = neighbours(targets, targets).distances[:, 1:].astype(np.float64)  # without the target itself
     if not near.shape[1]:
         return np.full(len(targets), float(len(targets.names)))
     return np.asarray(near[:, :NEAREST].mean(axis=1))

@@ -26,7 +26,8 @@ from dpsynth.errors import DataError, SettingError
 
 FORMAT = "dpsynth-audit-pool"
 VERSION = 1
-# Units by default: enough to tell 1 % of copied rows from chance at epsilon 1, and this share of larger tables.
+# Units by default: enough to tell 2 % of copied rows from chance at epsilon 1 (5,000: 1 %), and this share of larger
+# tables.
 DEFAULT_UNITS, DEFAULT_SHARE = 2_000, 0.05
 # A pool takes half of its units from the table; more than this share of the rows would cost accuracy.
 LARGEST_SHARE = 0.2
@@ -70,7 +71,8 @@ class AuditPool:
 
     rows: places of the pool's rows in the private table, unit by unit. units: for each of these rows its unit 0..k-1.
     coins: for each unit, whether it took part in the fit. pairs: whether units 2i and 2i + 1 are a pair of which one
-    took part. table_rows: rows of the private table. salt: of the commitment.
+    took part. table_rows: rows of the private table. salt: of the commitment. cells: a digest of the pool's cells,
+    keyed by the salt, by which an audit sees that it was given the same rows in the same order (`Ticked.digest`).
     """
 
     rows: NDArray[np.int64]
@@ -79,6 +81,7 @@ class AuditPool:
     pairs: bool
     table_rows: int
     salt: str
+    cells: str = ""
 
     def __repr__(self) -> str:
         return f"AuditPool({len(self.coins)} units{', in pairs' if self.pairs else ''})"
@@ -92,6 +95,7 @@ class AuditPool:
             "pairs": self.pairs,
             "table_rows": self.table_rows,
             "salt": self.salt,
+            "cells": self.cells,
             "rows": self.rows.tolist(),
             "units": self.units.tolist(),
             "coins": [int(coin) for coin in self.coins],
@@ -110,6 +114,7 @@ class AuditPool:
                 bool(document["pairs"]),
                 int(document["table_rows"]),
                 str(document["salt"]),
+                str(document["cells"]),
             )
             pool._check()
         except (KeyError, TypeError, ValueError, OverflowError):

@@ -41,6 +41,35 @@ def test_tails_take_no_part_in_the_fit() -> None:
     assert abs(made.certificate.estimated_total - (300 - left_out)) < 3
 
 
+def test_the_same_rows_are_known_again_whatever_holds_them(tmp_path: Path) -> None:
+    schema = dpsynth.Schema(
+        [
+            dpsynth.Numeric("x", lower=0, upper=9, decimals=1, missing=5.0),
+            dpsynth.OpenCategorical("town", nullable=True),
+            dpsynth.Categorical("k", values=["u", "v"], unknown="null", nullable=True),
+        ]
+    )
+    rng = np.random.default_rng(0)
+    cells = pd.DataFrame(
+        {
+            "x": np.where(rng.random(90) < 0.2, np.nan, rng.uniform(-1, 10, 90).round(1)),
+            "town": rng.choice(["Oslo", "Moss", None], 90),
+            "k": rng.choice(["u", "v", "w"], 90),
+        }
+    )
+    made = dpsynth.synthesize(cells, schema, epsilon=5, delta=1e-6, synthesizer="independent", audit_pool=30)
+    pool = made.audit_pool
+    assert pool is not None
+    cells.to_csv(tmp_path / "cells.csv", index=False)
+    for same in (cells, tmp_path / "cells.csv"):
+        assert dpsynth.ticked(same, schema).digest(pool.rows, pool.salt) == pool.cells
+    other = cells.copy()
+    other.loc[pool.rows[7], "town"] = "Voss"
+    for changed in (other, cells[::-1]):
+        assert dpsynth.ticked(changed, schema).digest(pool.rows, pool.salt) != pool.cells
+    assert dpsynth.ticked(cells, schema).digest(pool.rows, "another key") != pool.cells
+
+
 def test_units_are_in_or_out_with_all_their_rows() -> None:
     made = release(WITH_WHO, unit="who", max_rows_per_unit=50)
     pool = made.audit_pool

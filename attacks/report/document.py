@@ -77,12 +77,12 @@ class AuditReport:
     def public(self) -> AuditReport:
         """The public edition: verdict, what was tested, thresholds, claim and power; safe to build on itself.
 
-        What the audit could have seen follows from the number of targets. Of pairs that may be the number of private
-        rows, so it stays in only where the size of a pool was public beforehand.
+        What the audit could have seen follows from the number of targets. That may be the number of private rows, so
+        it stays in only where the size of a pool was public beforehand, and the table had room for it.
 
         Privacy: the verdict and whether controls passed are still functions of the private rows.
         """
-        sized = self.claim.design == "pool"
+        sized = self.claim.targets_public
         return replace(
             self,
             power=self.power if sized else "",
@@ -214,7 +214,7 @@ def _leaks(report: AuditReport) -> list[str]:
         ("a seed", report.identity.seed is not None),
         ("diagnostics", bool(report.diagnostics)),
         ("numbers of attacks", any(each.measured is not None or each.why for each in report.findings)),
-        ("numbers of targets", report.claim.design != "pool" and _tells_targets(report)),
+        ("numbers of targets", not report.claim.targets_public and _tells_targets(report)),
         ("words of checks", any(each.words for each in report.checks)),
         ("checks of private rows", not all(each.public for each in report.checks)),
         ("words of controls", any(each.words or each.caught_by for each in report.controls)),

@@ -27,7 +27,9 @@ _ANSWER_SIGNS = {
 
 def page(report: AuditReport) -> str:
     """The whole page, from the report alone."""
-    sheet = (resources.files("attacks.report") / "page.css").read_text(encoding="utf-8")
+    # The rules that all our pages share, then those of this one.
+    sheets = resources.files("dpsynth.report") / "base.css", resources.files("attacks.report") / "page.css"
+    sheet = "\n".join(each.read_text(encoding="utf-8") for each in sheets)
     sections = [
         ("claim", "What was promised", _claim(report)),
         ("attacks", "What was tried", _attacks(report)),

@@ -12,7 +12,7 @@ from attacks.claim import Claim
 from attacks.finding import Finding
 from attacks.statistics.trade_off import TradeOff
 
-Design = Literal["pool", "pairs", "none"]
+Design = Literal["pool", "pool of pairs", "pairs", "none"]
 Ran = Literal["ran", "not run", "failed"]
 Answer = Literal["pass", "fail", "not applicable", "unknown"]
 
@@ -50,7 +50,9 @@ class AuditedClaim:
 
     made: whether anybody claimed anything; False means that the audit tested for "learned nothing of the rows", so
     epsilon and delta are 0. unit: whom the claim is about, in words. design: how it was decided which targets were
-    in the private table: "pool" (coins before the fit), "pairs" (of two rows one was in), "none" (unknown).
+    in the private table: "pool" (coins before the fit), "pool of pairs" (such coins, one for two units, of which one
+    went in), "pairs" (of two rows one was in), "none" (unknown). targets_public: whether the number of targets is, as
+    that of a pool which the table had room for; of a smaller table a pool holds all units, as many as there are.
     """
 
     made: bool
@@ -61,6 +63,7 @@ class AuditedClaim:
     relation: Literal["add-remove", "replace-one"]
     unit: str
     design: Design
+    targets_public: bool = False
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     def __post_init__(self) -> None:
@@ -70,13 +73,13 @@ class AuditedClaim:
             raise ReportError(f"claim must be one that its design can test; got {error}") from None
 
     @classmethod
-    def of(cls, claim: Claim | None, *, unit: str, design: Design) -> AuditedClaim:
+    def of(cls, claim: Claim | None, *, unit: str, design: Design, targets_public: bool = False) -> AuditedClaim:
         """The claim of an audit; None is no claim at all."""
         given = claim or Claim()
         mu = None if given.mu is None else float(given.mu)
         numbers = float(given.epsilon), float(given.delta), mu, float(given.delta0)
         relation: Any = given.relation  # one of the two, as Claim has made sure
-        return cls(claim is not None, *numbers, relation, unit, design)
+        return cls(claim is not None, *numbers, relation, unit, design, targets_public)
 
     @property
     def curve(self) -> TradeOff:
@@ -91,7 +94,7 @@ class AuditedClaim:
     @property
     def pairs(self) -> bool:
         """Whether the targets came in pairs."""
-        return self.design == "pairs"
+        return self.design in ("pairs", "pool of pairs")
 
     @property
     def _claim(self) -> Claim:

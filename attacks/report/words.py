@@ -62,6 +62,8 @@ EDITIONS = {
 DESIGNS = {
     "pool": "Before the table was made, a fair coin decided for each target whether it went into the private rows."
     " The attacks never saw the coins.",
+    "pool of pairs": "Before the table was made, a fair coin decided for each pair of targets which one of them went"
+    " into the private rows. The attacks never saw the coins.",
     "pairs": "Each pair of targets holds one row that was in the private rows and one that was not; the attacks had"
     " to say which. This is fair only if both were drawn from one population.",
     "none": "Nobody recorded which targets were in the private rows, so no attack could be judged against the claim.",

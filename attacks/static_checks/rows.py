@@ -13,12 +13,17 @@ import dpsynth
 from attacks.report.records import Check
 from attacks.tables import as_ticked
 
-ORDER_SHUFFLES = 50
+# Places by which one table is shifted against the other, either way.
+ORDER_SHIFTS = 25
 # An exact number is a finding when noise would make it with less than this chance.
-LEAST_CHANCE = 0.01
+LEAST_CHANCE = 1e-3
 # Ends of columns with fewer grid points are met by chance.
 LEAST_TICKS = 100
-# Standard deviations of the number of rows that stand at their own place, over shuffles.
+# So are ends beside which rows share values, or hold neighbouring ones: so many rows from the end on are looked at.
+END_ROWS = 20
+# Two draws of one population meet at an end about as often as one row in the ticks that END_ROWS rows span.
+MET_BY_CHANCE = 1e-4
+# Standard deviations of the number of cells that agree with those at their own place, over shifts.
 ORDER_LIMIT = 8.0
 
 PROVENANCE = ("provenance", "Has somebody answered for every bound, category and bin that is taken as public?")
@@ -54,7 +59,7 @@ def row_checks(
     return (
         *alone,
         _extremes(made, own),
-        _rare(made, own),
+        _rare(made, own, release),
         _identifiers(schema, synthetic, private),
         _order(made, own),
         _nulls(made, own, mu),
@@ -81,7 +86,10 @@ def _domain(made: dpsynth.Ticked, synthetic: Any, release: dpsynth.Release | Non
         elif not column.nullable and (ticks == -1).any():
             faults.append(f"{name} has missing cells, and may not")
         if isinstance(column, dpsynth.OpenCategorical) and release is not None:
-            paid = {*release.codec[name].code_labels(), *column.known, column.other}
+            codec: Any = release.codec[name]
+            while hasattr(codec, "inner"):  # codes that were merged are named together
+                codec = codec.inner
+            paid = {*codec.code_labels(), *column.known, column.other}
             if set(made.labels[name]) - paid:
                 faults.append(f"{name} holds values that were not paid for")
     if faults:
@@ -102,7 +110,10 @@ def _beyond(column: Any, synthetic: Any) -> bool:
 
 
 def _extremes(made: dpsynth.Ticked, own: dpsynth.Ticked) -> Check:
-    """An end that one private row holds, inside the public bounds, may be met by chance; both ends are not."""
+    """An end that one private row holds, inside the public bounds, may be met by chance.
+
+    Both ends are not, where values are so fine that rows near them do not share any.
+    """
     met: list[str] = []
     half: list[str] = []
     judged = 0
@@ -117,17 +128,28 @@ def _extremes(made: dpsynth.Ticked, own: dpsynth.Ticked) -> Check:
         alone = [(private == end).sum() == 1 and 0 < end < column.ticks - 1 for _, end in pairs]
         judged += any(alone)
         if any(alone) and all(one == other for one, other in pairs):
-            (met if all(alone) else half).append(name)
+            (met if all(alone) and _fine_ends(private) else half).append(name)
     if met:
         return Check(*EXTREMES, "fail", f"smallest and largest value are exactly those of single rows in {_first(met)}")
     if half:
-        return Check(*EXTREMES, "unknown", f"both ends are the private ones in {_first(half)}; one is a single row's")
+        return Check(*EXTREMES, "unknown", f"both ends are the private ones in {_first(half)}, which may be chance")
     if not judged:
         return Check(*EXTREMES, "not applicable", "no numeric column ends with a single row inside its bounds")
     return Check(*EXTREMES, "pass", f"{judged} columns were compared")
 
 
-def _rare(made: dpsynth.Ticked, own: dpsynth.Ticked) -> Check:
+def _fine_ends(ticks: Ticks) -> bool:
+    """Whether the rows at either end all hold values of their own, so far apart that nobody meets both by chance."""
+    ordered = np.sort(ticks.astype(np.int64))
+    if len(ordered) < 2 * END_ROWS:
+        return False
+    ends = ordered[:END_ROWS], ordered[-END_ROWS:]
+    chance = np.prod([END_ROWS / max(float(end[-1] - end[0]), END_ROWS) for end in ends])
+    return all((np.diff(end) > 0).all() for end in ends) and bool(chance < MET_BY_CHANCE)
+
+
+def _rare(made: dpsynth.Ticked, own: dpsynth.Ticked, release: dpsynth.Release | None) -> Check:
+    """A value that nobody paid for may be known from elsewhere, as towns are: of a foreign table nobody can tell."""
     if not made.labels:
         return Check(*RARE, "not applicable", "the schema has no open column")
     found = []
@@ -138,7 +160,10 @@ def _rare(made: dpsynth.Ticked, own: dpsynth.Ticked) -> Check:
         if single & (set(made.labels[name]) - {*column.known, column.other}):
             found.append(name)
     if found:
-        return Check(*RARE, "fail", f"a value of one private row alone appears in {_first(found)}")
+        said = f"a value of one private row alone appears in {_first(found)}"
+        if release is None:
+            return Check(*RARE, "unknown", f"{said}; was it known from elsewhere?")
+        return Check(*RARE, "fail", said)
     return Check(*RARE, "pass", f"{len(own.labels)} open columns were compared")
 
 
@@ -148,7 +173,9 @@ def _identifiers(schema: dpsynth.Schema, synthetic: Any, private: Any) -> Check:
         return Check(*IDENTIFIERS, "not applicable", "the schema has no identifier")
     if isinstance(synthetic, dpsynth.Ticked) or isinstance(private, dpsynth.Ticked):
         return Check(*IDENTIFIERS, "unknown", "tables on the grid leave identifiers out; try the tables themselves")
-    copied = []
+    copied, names = [], [name for name in names if name in synthetic and name in private]
+    if not names:
+        return Check(*IDENTIFIERS, "unknown", "the tables do not both have the identifiers of the schema")
     for name in names:
         made, own = [str(cell) for cell in synthetic[name]], {str(cell) for cell in private[name]}
         numbered = {str(number) for number in range(len(made) + 1)}  # 1, 2, 3, ...: anybody would count like that
@@ -160,18 +187,21 @@ def _identifiers(schema: dpsynth.Schema, synthetic: Any, private: Any) -> Check:
 
 
 def _order(made: dpsynth.Ticked, own: dpsynth.Ticked) -> Check:
-    """Cells that agree between rows at the same place, against what shuffled rows give."""
+    """Cells that agree between rows at the same place, against rows a few places off.
+
+    Shifted rather than shuffled rows: two tables that were sorted alike agree a few places off, too.
+    """
     rows = min(made.rows, own.rows)
     if rows < 20:
         return Check(*ORDER, "not applicable", "too few rows")
     one, other = (np.column_stack([table.ticks[name][:rows] for name in _comparable(made)]) for table in (made, own))
-    rng = np.random.default_rng(0)
+    most = min(ORDER_SHIFTS, rows // 2 - 1)
     agree = int((one == other).sum())
-    shuffled = [int((one[rng.permutation(rows)] == other).sum()) for _ in range(ORDER_SHUFFLES)]
-    above = (agree - float(np.mean(shuffled))) / max(float(np.std(shuffled)), 1.0)
+    shifted = [int((np.roll(one, shift, axis=0) == other).sum()) for shift in range(-most, most + 1) if shift]
+    above = (agree - float(np.mean(shifted))) / max(float(np.std(shifted)), 1.0)
     if above > ORDER_LIMIT:
-        return Check(*ORDER, "fail", f"rows at the same place agree {above:.0f} stddevs more often than shuffled ones")
-    return Check(*ORDER, "pass", f"rows at the same place agree as shuffled ones do ({above:+.1f} stddevs)")
+        return Check(*ORDER, "fail", f"rows at the same place agree {above:.0f} stddevs more often than shifted ones")
+    return Check(*ORDER, "pass", f"rows at the same place agree as shifted ones do ({above:+.1f} stddevs)")
 
 
 def _comparable(made: dpsynth.Ticked) -> list[str]:
@@ -189,13 +219,25 @@ def _nulls(made: dpsynth.Ticked, own: dpsynth.Ticked, mu: float | None) -> Check
     if not same:
         return Check(*NULLS, "pass", f"{len(holed)} columns with missing cells were compared")
     # With nothing promised a number still has the spread of a sample.
-    spread = [(private[name] * (1 - private[name] / own.rows)) ** 0.5 for name in same]
-    stddevs = spread if mu is None else [len(same) ** 0.5 / mu] * len(same)
+    noise = None if mu is None else len(same) ** 0.5 / mu
+    stddevs = _spreads([own.ticks[name] == -1 for name in same], noise)
     chance = _chance(stddevs) if len(same) == len(holed) else 1.0
     said = f"exactly as many cells are missing as in the private table in {_first(same)}"
     if chance < LEAST_CHANCE:
         return Check(*NULLS, "fail", said)
     return Check(*NULLS, "unknown", f"{said}, which may be chance")
+
+
+def _spreads(missing: Sequence[npt.NDArray[np.bool_]], noise: float | None) -> list[float]:
+    """The stddev of each number of missing cells, of noise or else of sampling, given the numbers before it.
+
+    Cells are often missing together: then a number follows from another, save for the rows in which they differ.
+    """
+    spreads = []
+    for place, own in enumerate(missing):
+        alone = float(own.sum() * (1 - own.mean())) if noise is None else noise**2
+        spreads.append(min([alone, *(float((own != other).sum()) for other in missing[:place])]) ** 0.5)
+    return spreads
 
 
 def _rows(made: dpsynth.Ticked, own: dpsynth.Ticked, relation: str, mu: float | None) -> Check:

@@ -25,10 +25,10 @@ probability 1 in all cannot be. Mahloujifar, Melis, Chaudhuri, "Auditing f-Diffe
 
 *A number of guesses that depends on the release.* Let X_{r,k} be the probability of r guesses, k of them right, and
 reject where k >= v_r. The inequality above holds for every set of pairs (r, k). For an approximate claim it says that
-the excesses of delta on all r together are at most delta. Each r adds its binomial tail times its probability, and for
-its part d of m delta at most d (P[B < v] P[B >= v]) / (v P[B = v]), where the fraction is at most 1 for v at or above
-(r + 1) q: the terms of the tail then fall, and there are r - v + 1 <= v of them. In all: P[B >= v] + m delta. A
-Gaussian claim is taken at the one epsilon where m delta is 0.001.
+the excesses of delta on all r together are at most m delta. Each r adds its binomial tail P[B >= v] times its own
+probability, and for its part d of m delta at most c d, c = P[B < v] P[B >= v] / (v P[B = v]). In all: the largest
+tail plus m delta times the largest c. The level is therefore split: tails get 0.8 of it, m delta c the rest. A
+Gaussian claim is taken at the one epsilon where m delta is 0.01.
 
 A bound on mu has a low ceiling: all of 1,000 coins guessed right prove mu >= 2.36 with confidence 95 %, since a
 mechanism may leak on all coins at once with a small probability.
@@ -65,29 +65,27 @@ def p_value(claim: TradeOff, coins: int, guesses: int, correct: int) -> float:
     return _gaussian(claim, coins, guesses, correct)
 
 
-# What a Gaussian claim's delta costs, over all coins, where the number of guesses depends on the release.
-_SPENT = 1e-3
+# What a Gaussian claim is taken at, as delta over all coins, where the number of guesses depends on the release; and
+# how the level is split there.
+_SPENT, _TAILS = 1e-2, 0.8
 
 
 def p_value_of_any_number(claim: TradeOff, coins: int, guesses: int, correct: int) -> float:
     """As `p_value`, where the attacker chose how many to guess after seeing the release (but no coin).
 
     >>> round(p_value_of_any_number(Approximate(0.0, 0.0), 100, 10, 10) * 2**10, 6)
-    1.0
+    1.25
     """
     _check(coins, guesses, correct)
+    if correct == 0:
+        return 1.0
     if isinstance(claim, Gaussian):
-        if claim.delta0 >= _SPENT / coins / 2:
-            delta = 2 * claim.delta0
-        else:
-            delta = _SPENT / coins
+        delta = max(_SPENT / coins, 2 * claim.delta0)
         if delta >= 1:
             return 1.0
         claim = Approximate(max(0.0, claim.epsilon_at(delta)), delta)
-    right = claim.factor / (1 + claim.factor)
-    if correct < (guesses + 1) * right or correct == 0:
-        return 1.0
-    return max(LEAST, min(1.0, p_value(Approximate(claim.epsilon, 0.0), coins, guesses, correct) + coins * claim.delta))
+    at_least, spoilt = _tail_and_spoilt(claim, coins, guesses, correct)
+    return max(LEAST, min(1.0, max(at_least / _TAILS, spoilt / (1 - _TAILS))))
 
 
 def rejects(claim: TradeOff, coins: int, guesses: int, correct: int, level: float, *, fixed: bool = True) -> bool:
@@ -145,13 +143,19 @@ def mu_lower(coins: int, guesses: int, correct: int, *, level: float, delta0: fl
 
 
 def _approximate(claim: Approximate, coins: int, guesses: int, correct: int) -> float:
+    at_least, spoilt = _tail_and_spoilt(claim, coins, guesses, correct)
+    return min(1.0, at_least + spoilt)
+
+
+def _tail_and_spoilt(claim: Approximate, coins: int, guesses: int, correct: int) -> tuple[float, float]:
+    """P[B >= v], and what m delta adds to it: P[B < v] (m delta / v) P[B >= v] / P[B = v]."""
     from scipy.special import betainc, betaincc, betaln
 
     miss = 1 / (1 + claim.factor)
     few, many = guesses - correct + 1.0, float(correct)
     at_least, fewer = float(betaincc(few, many, miss)), float(betainc(few, many, miss))
     if claim.delta == 0:
-        return min(1.0, at_least)
+        return at_least, 0.0
     # b = P[B = v] = C(r, v) (1 - miss)^v miss^(r - v), and C(r, v) = 1 / ((r + 1) Beta(v + 1, r - v + 1)).
     log_exactly = many * math.log1p(-miss) + (guesses - correct) * math.log(miss)
     log_exactly -= float(betaln(many + 1, few)) + math.log(guesses + 1)
@@ -161,7 +165,7 @@ def _approximate(claim: Approximate, coins: int, guesses: int, correct: int) -> 
         fall = (guesses - correct) / (correct + 1) * claim.factor
         ratio = 1 / (1 - fall) if fall < 1 else math.inf
     spoilt = claim.delta * coins / correct * ratio
-    return 1.0 if spoilt >= 1 else min(1.0, at_least + fewer * spoilt)
+    return at_least, 1.0 if spoilt >= 1 else fewer * spoilt
 
 
 def _gaussian(claim: Gaussian, coins: int, guesses: int, correct: int) -> float:

@@ -187,11 +187,12 @@ def _finish(
 
 def _print_report(report: AuditReport, written: list[Path]) -> None:
     from attacks.report import words
+    from dpsynth.markup import visible
 
     colour = {"pass": typer.colors.GREEN, "fail": typer.colors.RED}.get(report.verdict, typer.colors.YELLOW)
     typer.secho(f"{words.VERDICTS[report.verdict].upper()}: {words.headline(report)}", fg=colour, bold=True)
     for reason in report.reasons:
-        typer.echo(f"  {reason}")
+        typer.echo(f"  {visible(reason)}")  # names of columns come from the table, which may be anybody's
     typer.echo(f"claim: {words.claim_in_words(report.claim)}")
     typer.echo(f"power: {report.power}")
     rows = [

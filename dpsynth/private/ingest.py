@@ -11,6 +11,7 @@ of the steward who runs the program and has the table.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ from dpsynth.private.cells import (
 )
 from dpsynth.private.columns import Cells, Distinct, Plain, distinct, rows_of, without_texts
 from dpsynth.private.files import Data, read
-from dpsynth.private.pooling import draw_pool
+from dpsynth.private.pooling import cells_digest, draw_pool
 from dpsynth.private.table import PrivateTable, Rows, Ticks
 from dpsynth.schema.columns import UNITS, Boolean, Categorical, Column, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
@@ -76,6 +77,7 @@ def ingest_with_pool(
     pool = None
     if size is not None:
         pool, takes_part = draw_pool(np.arange(rows.count) if units is None else units, size, source)
+        pool = replace(pool, cells=cells_digest(rows.ticks, rows.labels, pool.rows, pool.salt))
         rows = _at(rows, np.flatnonzero(takes_part))
         units = None if units is None else np.unique(units[takes_part], return_inverse=True)[1].astype(np.int64)
     if units is not None:
@@ -112,7 +114,7 @@ def _converted(
         if column.name in cells:
             present = without_texts(cells[column.name], missing and missing - declared_texts(column))
             marked, own_labels = marked_ticks(column, present)
-            ticks[column.name], broken = _ruled(column, marked)
+            ticks[column.name], broken = ruled(column, marked)
             problems += broken
             if own_labels is not None:
                 labels[column.name] = own_labels
@@ -140,7 +142,7 @@ def marked_ticks(column: Column, cells: Cells) -> tuple[Ticks, tuple[str, ...] |
     raise SettingError(f"column {column.name!r} must not be an identifier to be counted")
 
 
-def _ruled(column: Column, ticks: Ticks) -> tuple[Ticks, list[Problem]]:
+def ruled(column: Column, ticks: Ticks) -> tuple[Ticks, list[Problem]]:
     """The column's rules applied to the marks: ticks and NULL, and the rules that are broken."""
     if not len(ticks) or ticks.min() >= 0:
         return ticks, []

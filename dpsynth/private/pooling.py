@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.audit_pool import AuditPool, PoolSize
 from dpsynth.privacy.randomness import EntropySource
 from dpsynth.private.bounding import bounded_rows
+from dpsynth.private.table import Ticks
 
 
 def draw_pool(units: NDArray[np.int64], size: PoolSize, source: EntropySource) -> tuple[AuditPool, NDArray[np.bool_]]:
@@ -42,3 +48,21 @@ def draw_pool(units: NDArray[np.int64], size: PoolSize, source: EntropySource) -
     takes_part = np.ones(len(units), dtype=bool)
     takes_part[rows] = coins[of_row[rows]]
     return pool, takes_part
+
+
+def cells_digest(
+    ticks: Mapping[str, Ticks], labels: Mapping[str, tuple[str, ...]], places: NDArray[np.int64], key: str
+) -> str:
+    """HMAC-SHA-256 of the cells of the rows at these places, as they are counted: who has them in this order can check.
+
+    ticks, labels: of a whole table; missing cells are -1. Without the key it tells nothing of the cells.
+    """
+    found = hmac.new(key.encode(), digestmod=hashlib.sha256)
+    for name, column in ticks.items():
+        own = np.asarray(column)[places].astype("<i8")
+        listed = labels.get(name)
+        content = own.tobytes()
+        if listed is not None:
+            content = json.dumps([None if tick < 0 else listed[tick] for tick in own.tolist()]).encode()
+        found.update(f"{json.dumps(name)} {len(content)} ".encode() + content)
+    return found.hexdigest()

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dpsynth.errors import DataError
 from dpsynth.private.cells import declared_texts
 from dpsynth.private.columns import rows_of, without_texts
 from dpsynth.private.files import Data, read
-from dpsynth.private.ingest import marked_ticks
+from dpsynth.private.ingest import marked_ticks, ruled
+from dpsynth.private.pooling import cells_digest
 from dpsynth.private.table import Ticks
 from dpsynth.schema.columns import Identifier
 from dpsynth.schema.schema import Schema
@@ -30,6 +34,11 @@ class Ticked:
 
     def __repr__(self) -> str:
         return f"Ticked({self.rows} rows, {len(self.ticks)} columns)"
+
+    def digest(self, places: NDArray[np.int64], key: str) -> str:
+        """A keyed digest of the cells at these places, as a run takes them in: `AuditPool.cells` of the same rows."""
+        ticks = {name: ruled(self.schema[name], np.asarray(each))[0] for name, each in self.ticks.items()}
+        return cells_digest(ticks, self.labels, places, key)
 
 
 def ticked(data: Data, schema: Schema) -> Ticked:

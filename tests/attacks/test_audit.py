@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import attacks
@@ -174,3 +175,22 @@ def test_the_catalogue_says_what_each_attack_asks() -> None:
     assert all(len(about) > 20 for about in listed.values())
     assert list(chosen("release")) == list(RELEASE)
     assert chosen("copies") == {"copies": CATALOGUE["copies"]}
+
+
+def test_copied_identifiers_fail(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    schema = dpsynth.Schema([*(dpsynth.Categorical(name, values=range(9)) for name in "abc"), dpsynth.Identifier("id")])
+
+    def table(rows: int, first: int) -> dict[str, object]:
+        names = [f"p{number}" for number in range(first, first + rows)]
+        return {**{name: rng.integers(0, 9, rows) for name in "abc"}, "id": names}
+
+    train, fresh = table(1200, 0), table(1200, 5000)
+    options = {"train": train, "holdout": table(1200, 9000), "schema": schema}
+    stolen = attacks.audit({**fresh, "id": train["id"]}, attacks=["copies"], **options)  # type: ignore[arg-type]
+    assert stolen.verdict == "fail"
+    assert "identifiers" in stolen.reasons[0]
+    pd.DataFrame({**fresh, "id": train["id"]}).to_csv(tmp_path / "stolen.csv", index=False)
+    assert attacks.audit(tmp_path / "stolen.csv", attacks=["copies"], **options).verdict == "fail"  # type: ignore[arg-type]
+    honest = attacks.audit(fresh, attacks=["copies"], **options)  # type: ignore[arg-type]
+    assert {each.name: each.status for each in honest.checks}["identifiers"] == "pass"

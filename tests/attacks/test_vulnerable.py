@@ -6,19 +6,16 @@ import numpy as np
 import pytest
 
 from attacks.membership.nearest import search
-from attacks.tables import stacked
 from attacks.trial import Trial
 from attacks.vulnerable import most_vulnerable, vulnerability
 from tests.attacks.worlds import edge_tables, world
 
 
 def plain(targets, reference):
-    """All distances to all other rows, the target's own place left out."""
-    rows = targets if reference is None else stacked(reference, targets)
-    shift = len(rows) - len(targets)
+    """All distances to the reference rows; without them to all other targets, the target's own place left out."""
     means = []
     for place in range(len(targets)):
-        others = rows.take(np.delete(np.arange(len(rows)), shift + place))
+        others = targets.take(np.delete(np.arange(len(targets)), place)) if reference is None else reference
         means.append(search(targets.take(np.array([place])), others, 5).distances.astype(float).mean())
     return np.array(means)
 

@@ -104,6 +104,7 @@ def audit(*, mu: float | None = 0.268, epsilon: float = 1.0, **changed: Any) -> 
         "claim": AuditedClaim(
             True, epsilon, 1e-5, mu, 0.0, "add-remove",
             "adding or removing one row (record-level: a person with several rows is NOT protected as a whole)", "pool",
+            True,
         ),
         "verdict": "pass",
         "reasons": ("No attack rejected the claim: the smallest corrected p-value is 1.", "Both controls passed."),
