@@ -10,7 +10,9 @@ from __future__ import annotations
 from dpsynth._version import __version__
 from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
-from dpsynth.errors import DataError, DPSynthError, SettingError
+from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
+from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.open import open_ledger
 from dpsynth.plan import Plan
 from dpsynth.private.draft import draft
 from dpsynth.private.ingest import check
@@ -25,11 +27,14 @@ from dpsynth.workload import Workload
 __all__ = [
     "AuditPool",
     "Boolean",
+    "BudgetError",
     "Categorical",
     "DPSynthError",
     "DataError",
     "Datetime",
     "Identifier",
+    "Ledger",
+    "LedgerError",
     "Numeric",
     "OpenCategorical",
     "Plan",
@@ -43,6 +48,7 @@ __all__ = [
     "check",
     "draft",
     "load",
+    "open_ledger",
     "plan",
     "synthesize",
     "synthesizers",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpsynth import encoding as encodings
 from dpsynth.audit_pool import AuditPool, PoolSize
+from dpsynth.booking import TOP, Booking
 from dpsynth.encoding import Encoding, find_codec, largest_domain
 from dpsynth.errors import SettingError
+from dpsynth.ledger import whole_units
 from dpsynth.plan import Plan, require_memory
 from dpsynth.privacy.calibration import Guarantee, budget_from, check_delta
 from dpsynth.privacy.cost import Cost
@@ -21,6 +26,7 @@ from dpsynth.private.ingest import ingest_with_pool
 from dpsynth.private.memory import MemoryCounter
 from dpsynth.release.certificate import (
     Certificate,
+    LedgerRecord,
     MechanismRecord,
     Noise,
     PoolRecord,
@@ -42,6 +48,7 @@ from dpsynth.synthesizers.synthesizer import Fitted, Progress, Synthesizer, no_p
 from dpsynth.workload import Workload
 
 if TYPE_CHECKING:
+    from dpsynth.ledger.ledger import Ledger
     from dpsynth.private.files import Data
 
 
@@ -71,6 +78,18 @@ class Request:
     budget: Cost
     memory_limit_bytes: int | None
     pool: PoolSize | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """All that was asked for, as JSON values: what a ledger knows a plan by."""
+        return {
+            "schema": self.schema.to_json(),
+            "epsilon": self.epsilon,
+            "delta": self.delta,
+            "unit": [self.unit.relation.value, self.unit.column, self.unit.max_rows],
+            "synthesizer": self.name,
+            "settings": json.loads(json.dumps(self.settings, default=dataclasses.asdict)),
+            "audit_pool": None if self.pool is None else self.pool.units,
+        }
 
     @property
     def encoding_budget(self) -> Cost:
@@ -193,6 +212,9 @@ def synthesize(
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     audit_pool: bool | int = False,
+    ledger: Ledger | str | Path | None = None,
+    scope: str = TOP,
+    request_id: str | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Release:
     """Make a differentially private synthetic release of a private table.
@@ -207,10 +229,13 @@ def synthesize(
     rows: how many synthetic rows, by default the noisy number of private rows. seed: of the synthetic rows alone, never
     of the noise. audit_pool: True, or a number of units, each of which takes part by the fall of a secret coin, so
     that the release can be audited by itself; half of them, about, are left out of the fit. The coins are in
-    `release.audit_pool`, for you alone: save them where the private table is. progress: called with a stage and the
-    fraction done.
+    `release.audit_pool`, for you alone: save them where the private table is.
+    ledger, scope: charge the budget to a scope of a ledger first, and refuse what does not fit (`Ledger`, a file, or a
+    database URL). request_id: the same one asks for the same release again, free of charge once measured.
+    progress: called with a stage and the fraction done.
 
-    Raises SettingError, SchemaError, DataError, PlanTooLargeError; no message holds a cell value.
+    Raises SettingError, SchemaError, DataError, PlanTooLargeError, BudgetError, LedgerError; no message holds a cell
+    value.
 
     Privacy: the release is delta0-approximately mu-GDP, which implies (epsilon, delta)-DP, for the unit
     and relation given. Proof: docs/explanation/privacy-currency.md.
@@ -231,7 +256,13 @@ def synthesize(
         settings=settings,
         audit_pool=audit_pool,
     )
-    return release(data, request, OsEntropy(), rows=rows, seed=seed, progress=progress or no_progress)
+    booking = None
+    if ledger is not None:
+        booking = Booking.of(ledger, scope, request_id, request.to_json())
+        # A ledger counts in whole units and charges upwards: what is spent is a whole number of them.
+        request = dataclasses.replace(request, budget=whole_units(request.budget))
+    tell = progress or no_progress
+    return release(data, request, OsEntropy(), rows=rows, seed=seed, progress=tell, booking=booking)
 
 
 def release(
@@ -242,12 +273,23 @@ def release(
     rows: int | None = None,
     seed: int | None = None,
     progress: Progress = no_progress,
+    booking: Booking | None = None,
 ) -> Release:
-    """The release of a settled request; `source` is the operating system's entropy except in tests."""
+    """The release of a settled request; `source` is the operating system's entropy except in tests.
+
+    booking: the charge in a ledger. It is reserved before the table is read, given back when the table is refused,
+    and spent from the moment before the first mechanism runs.
+    """
     progress(f"plan: {request.name}", 0.0)
     plan_request(request)  # refuses what is too large before any row is read
+    kept = None if booking is None else booking.begin(request.budget, request.delta)
+    if kept is not None:
+        return kept
     progress("reading the table", 0.0)
-    table, pool = ingest_with_pool(data, request.schema, request.unit, source, request.pool)
+    with _given_back(booking):
+        table, pool = ingest_with_pool(data, request.schema, request.unit, source, request.pool)
+    if booking is not None:
+        booking.touched()
     counter = MemoryCounter(table)
     session = Session(counter, request.unit, request.budget, source, on_run=lambda step: progress(step, 0.0))
     try:
@@ -255,7 +297,22 @@ def release(
     finally:
         session.close()
         counter.close()
-    return _released(request, session, fitted, source.private, rows, seed, pool)
+    record = None if booking is None else booking.record()
+    made = _released(request, session, fitted, source.private, rows, seed, pool, record)
+    if booking is not None:
+        booking.finish(made)
+    return made
+
+
+@contextmanager
+def _given_back(booking: Booking | None) -> Iterator[None]:
+    """Void a charge when reading the table fails: no mechanism has run."""
+    try:
+        yield
+    except BaseException:
+        if booking is not None:
+            booking.void()
+        raise
 
 
 def _released(
@@ -266,6 +323,7 @@ def _released(
     rows: int | None,
     seed: int | None,
     pool: AuditPool | None,
+    record: LedgerRecord | None,
 ) -> Release:
     rows = max(round(fitted.model.total), 0) if rows is None else rows
     seed = secrets.randbits(32) if seed is None else seed
@@ -287,6 +345,7 @@ def _released(
         seed=seed,
         created=utc_now(),
         software=Software.here(),
+        ledger=record,
         audit_pool=None if pool is None or request.pool is None else PoolRecord.of(request.pool, pool),
     )
     return Release(

@@ -38,6 +38,10 @@ MaxRows = Annotated[
     int | None, typer.Option("--max-rows-per-unit", metavar="K", help="Keep at most K rows of one unit.")
 ]
 RelationOption = Annotated[RelationName, typer.Option("--relation", help="What neighbouring tables are.")]
+LedgerAddress = Annotated[
+    str | None,
+    typer.Option("--ledger", metavar="ADDRESS", help="Ledger to charge: a file, or postgresql://..."),
+]
 PoolUnits = Annotated[
     int | None,
     typer.Option(

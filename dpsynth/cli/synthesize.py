@@ -12,6 +12,7 @@ from dpsynth.cli.options import (
     Epsilon,
     Json,
     Label,
+    LedgerAddress,
     MaxRows,
     PoolUnits,
     RelationName,
@@ -58,6 +59,14 @@ def synthesize(
         ),
     ] = None,
     audit_units: PoolUnits = None,
+    ledger: LedgerAddress = None,
+    scope: Annotated[
+        str, typer.Option(help="Whose budget in the ledger is charged, such as patients/visits.")
+    ] = "population",
+    request_id: Annotated[
+        str | None,
+        typer.Option(help="Name of this request in the ledger: asked again, it gives the same release, free."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier release in --out.")] = False,
     quote_formulas: Annotated[
         bool, typer.Option("--quote-formulas", help="In the CSV, keep spreadsheets from running text as formulas.")
@@ -96,6 +105,9 @@ def synthesize(
                 seed=seed,
                 settings=chosen,
                 audit_pool=audit_pool is not None and (audit_units or True),
+                ledger=ledger,
+                scope=scope,
+                request_id=request_id,
                 progress=show,
             )
             if release.audit_pool is not None and audit_pool is not None:

@@ -34,7 +34,6 @@ VERSION = 1
 EXACT_NOISE = "exact discrete Gaussian on the integers"
 SYSTEM_ENTROPY = "operating system"
 TEST_ENTROPY = "TEST ENTROPY: NOT PRIVATE"
-NO_LEDGER = "none: this release was not recorded in a ledger"
 
 PROFILE_DELTAS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12)
 FALSE_ALARMS = (0.001, 0.01, 0.05, 0.1)
@@ -55,9 +54,9 @@ KNOWN_LIMITS = (
     "numbers measured once stay measured: drawing more synthetic rows adds no information",
 )
 HOW_TO_VERIFY = (
-    "run `dpsynth show DIRECTORY`: it checks the files against MANIFEST.json and redoes the arithmetic of the promise",
+    "run `dpsynth verify DIRECTORY --key FILE`: it checks every file, redoes the arithmetic, and checks who signed",
     "run `dpsynth selftest` where the release was made: it replays the mechanisms on neighbouring tables",
-    "MANIFEST.json finds damage, not forgery: fetch the release from somebody whom you trust",
+    "MANIFEST.json finds damage, a signature finds forgery: get the key by a way you trust",
 )
 
 _STRICT: dict[str, Any] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
@@ -188,6 +187,25 @@ class PoolRecord:
 
 
 @dataclass(frozen=True)
+class LedgerRecord:
+    """Where a release was charged.
+
+    ledger_id: of the ledger. scope: whose budget was charged, a path such as "patients/visits". request_id: of the
+    charge. seq, hash: of its entry, in the ledger's chain. head_seq, head_hash: the newest entry at that time: a ledger
+    that does not hold it any more is not the one it was.
+    """
+
+    ledger_id: str
+    scope: str
+    request_id: str
+    seq: int
+    hash: str
+    head_seq: int
+    head_hash: str
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
+@dataclass(frozen=True)
 class PublicItem:
     """One item of the schema that the promise takes as public: which column, what, and who says so."""
 
@@ -240,7 +258,7 @@ class Certificate:
     software: Software
     reason: str | None = None
     audit_pool: PoolRecord | None = None
-    ledger: str = NO_LEDGER
+    ledger: LedgerRecord | None = None
     exclusions: tuple[str, ...] = EXCLUSIONS
     known_limits: tuple[str, ...] = KNOWN_LIMITS
     how_to_verify: tuple[str, ...] = HOW_TO_VERIFY

@@ -141,7 +141,17 @@ def _spending(certificate: Certificate) -> list[str]:
     lines = [f"{_step(record)}" for record in certificate.mechanisms]
     total = f"Together {100 * used:.4g}% of the granted budget (mu^2 {spending.granted_mu_squared:.6g}"
     total += f", delta0 {spending.granted_delta:g})."
-    return [*lines, total, *_wrapped(f"Ledger: {certificate.ledger}.")]
+    return [*lines, total, *_wrapped(_ledger(certificate))]
+
+
+def _ledger(certificate: Certificate) -> str:
+    entry = certificate.ledger
+    if entry is None:
+        return "Ledger: none. This release was not recorded in a ledger, so nobody adds up what others have spent."
+    return (
+        f"Ledger: charged to {entry.scope!r} as request {entry.request_id}, entry {entry.seq} of ledger"
+        f" {entry.ledger_id}."
+    )
 
 
 def _step(record: MechanismRecord) -> str:

@@ -62,6 +62,9 @@ def test_every_option_reaches_the_library(
         "seed": 3,
         "settings": {"marginals": "age,sex", "degree": "2"},
         "audit_pool": False,
+        "ledger": None,
+        "scope": "population",
+        "request_id": None,
         "progress": None,
     }
     for words in (str(tmp_path / "out"), "epsilon 1 and delta 1e-09", "record-level", "false alarms"):

@@ -113,7 +113,7 @@ def test_an_unusual_certificate_is_still_readable() -> None:
 
 
 def test_a_hostile_certificate_cannot_steer_the_terminal() -> None:
-    text = plain_words(make_certificate(synthesizer="mst\x1b[2J\x1b[1;1H\r\x9b", ledger="\x07"))
+    text = plain_words(make_certificate(synthesizer="mst\x1b[2J\x1b[1;1H\r\x9b", reason="\x07"))
     assert all(letter.isprintable() or letter == "\n" for letter in text)
 
 

@@ -1,0 +1,120 @@
+"""Booking: one run's charge in a ledger, from before the private table is read until the release is handed out.
+
+    RESERVE -> (the table is read) -> TOUCHED -> (mechanisms run) -> results kept -> MEASURED -> RELEASED
+
+What fails before TOUCHED is given back. What fails after it is spent: noise may have been seen. Results are kept on the
+steward's side before MEASURED is written, so the same request asked again after a crash gets them free of charge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dpsynth.audit_pool import AuditPool
+from dpsynth.errors import LedgerError, SettingError
+from dpsynth.ledger.book import State
+from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.open import open_ledger
+from dpsynth.privacy.cost import Cost
+from dpsynth.release.certificate import LedgerRecord
+from dpsynth.release.release import Release, load
+
+TOP = "population"
+
+
+@dataclass(frozen=True)
+class Booking:
+    """A request to a ledger, and where its results are kept.
+
+    scope: whose budget is charged. request_id: the same one asks for the same release again. plan_hash: of all that was
+    asked. results: a folder beside the ledger, or None where nothing can be kept.
+    """
+
+    ledger: Ledger
+    scope: str
+    request_id: str
+    plan_hash: str
+    results: Path | None
+
+    @classmethod
+    def of(cls, ledger: Ledger | str | Path, scope: str, request_id: str | None, asked: Mapping[str, Any]) -> Booking:
+        """The booking of a run. asked: everything that the request says, as JSON values; its hash names the plan."""
+        if request_id is not None and not (0 < len(request_id) <= 200 and request_id.isprintable()):
+            raise SettingError("request_id must be 1 to 200 printable characters; try one made of date and purpose")
+        opened = ledger if isinstance(ledger, Ledger) else open_ledger(str(ledger))
+        plan_hash = hashlib.sha256(json.dumps(asked, sort_keys=True, allow_nan=False).encode()).hexdigest()
+        return cls(opened, scope, request_id or secrets.token_hex(16), plan_hash, _results_of(ledger))
+
+    def begin(self, cost: Cost, delta: float) -> Release | None:
+        """Reserve the cost before any data is read; the kept release when this request was measured before.
+
+        delta: at which a refusal states epsilons.
+
+        Raises BudgetError when it does not fit, LedgerError when an earlier run of it was cut off after TOUCHED.
+        """
+        state = self.ledger.reserve(
+            self.scope, cost, request_id=self.request_id, plan_hash=self.plan_hash, delta=delta
+        ).state
+        if state is State.TOUCHED:
+            raise LedgerError(
+                f"request {self.request_id!r} must not run twice: it was cut off after it had touched the private"
+                " table, and its budget is spent; try another request_id, which is charged anew"
+            )
+        if state in (State.MEASURED, State.RELEASED):
+            return self._kept()
+        if state is State.VOID:
+            raise LedgerError(f"request {self.request_id!r} must not be void; try another request_id")
+        return None
+
+    def record(self) -> LedgerRecord:
+        """What the certificate says of this charge."""
+        entry, (ledger_id, seq, newest) = self.ledger.reservation(self.request_id).entry, self.ledger.head
+        return LedgerRecord(ledger_id, self.scope, self.request_id, entry.seq, entry.hash, seq, newest)
+
+    def void(self) -> None:
+        """Give the budget back: nothing private was touched."""
+        self.ledger.void(self.request_id)
+
+    def touched(self) -> None:
+        """From here on the budget is spent, whatever happens."""
+        self.ledger.touched(self.request_id)
+
+    def finish(self, release: Release) -> None:
+        """Keep the release, then write down that it was measured, and that it is handed out."""
+        if self.results is not None:
+            self.results.mkdir(mode=0o700, exist_ok=True)
+            if release.audit_pool is not None:
+                release.audit_pool.save(self._place().with_suffix(".pool.json"))
+            release.save(self._place())
+        self.ledger.measured(self.request_id)
+        self.ledger.released(self.request_id)
+
+    def _place(self) -> Path:
+        assert self.results is not None  # noqa: S101  # for the type checker
+        return self.results / hashlib.sha256(self.request_id.encode()).hexdigest()[:32]
+
+    def _kept(self) -> Release:
+        if self.results is None or not self._place().is_dir():
+            raise LedgerError(
+                f"request {self.request_id!r} was measured before, and its results are not kept here; try the release"
+                " that was made then, or another request_id, which is charged anew"
+            )
+        kept, coins = load(self._place()), self._place().with_suffix(".pool.json")
+        if self.ledger.state(self.request_id) is State.MEASURED:
+            self.ledger.released(self.request_id)
+        return replace(kept, audit_pool=AuditPool.load(coins)) if coins.exists() else kept
+
+
+def _results_of(ledger: Ledger | str | Path) -> Path | None:
+    """A folder beside a ledger file; None for a ledger in a database server."""
+    address = str(ledger.address if isinstance(ledger, Ledger) else ledger)
+    if address.startswith(("postgresql:", "postgres:")):
+        return None
+    path = Path(address.removeprefix("sqlite:///"))
+    return path.with_name(path.name + ".results")
