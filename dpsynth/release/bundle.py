@@ -1,7 +1,8 @@
 """A release directory as files: written whole or not at all.
 
 Writing goes into a hidden sibling directory, every file is flushed to the disk, and one rename makes
-the release appear. MANIFEST.json holds the size and SHA-256 of every other file.
+the release appear. MANIFEST.json holds the size and SHA-256 of every file of `FILES`. Evidence about a
+release, such as its audit, may lie beside them later: it is no part of the manifest.
 """
 
 from __future__ import annotations
@@ -31,8 +32,14 @@ FILES = (
     "measurements.json",
     "model.npz",
     "model.json",
+    "datapackage.json",
+    "croissant.json",
+    "prov.json",
 )
-"""Every file of a release besides the manifest, in the order they are written."""
+"""Every file of a release besides the manifest, in the order they are written: the metadata hold digests of others."""
+
+EVIDENCE = ("audit.json", "gate.json", "report.html", "attestation.json")
+"""Files about a release that may lie beside it, outside the manifest."""
 
 _CHUNK = 1 << 20
 
@@ -43,8 +50,8 @@ def write_directory(target: Path, writers: Mapping[str, Writer], *, overwrite: b
     """Write `FILES` and the manifest into a new directory `target`, all or nothing.
 
     writers: for each name of `FILES`, a function that writes the file at the path it is given.
-    overwrite: replace an earlier release; it stays whole until the new one is complete. A directory
-    that holds anything besides a release is never replaced.
+    overwrite: replace an earlier release and the evidence about it; it stays whole until the new one is
+    complete. A directory that holds anything else is never replaced.
 
     Raises ReleaseError when `target` is taken or cannot be written. Whatever happens, an interrupt
     included, no half-written release is left.
@@ -90,7 +97,7 @@ def require_free(target: Path, *, overwrite: bool = False) -> None:
     present = {entry.name for entry in target.iterdir()}
     if present and not overwrite:
         raise ReleaseError(f"out ({target}) must be empty or not exist; got files in it; try overwrite (--overwrite)")
-    strays = sorted(present - {MANIFEST, *FILES})
+    strays = sorted(present - {MANIFEST, *FILES, *EVIDENCE})
     if present and (strays or MANIFEST not in present):
         got = f"{_listed(strays)}, which are no part of one" if strays else f"no {MANIFEST}"
         raise ReleaseError(

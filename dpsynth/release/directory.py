@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dpsynth.errors import ReleaseError
-from dpsynth.release.bundle import FILES, FORMAT, MANIFEST, VERSION, digest_of
+from dpsynth.release.bundle import EVIDENCE, FILES, FORMAT, MANIFEST, VERSION, digest_of
 from dpsynth.release.documents import parse_document
 
 MAX_DOCUMENT_BYTES = 256 << 20
@@ -32,18 +32,32 @@ class Directory:
             raise ReleaseError(
                 f"release ({self.path}) must be a directory; got none there; try the path given to --out"
             )
-        self._entries = _manifest_entries(parse_document(self._bytes(MANIFEST, _MAX_MANIFEST_BYTES), MANIFEST))
+        manifest = self._bytes(MANIFEST, _MAX_MANIFEST_BYTES)
+        self._entries = _manifest_entries(parse_document(manifest, MANIFEST))
+        self._manifest_digest = hashlib.sha256(manifest).hexdigest()
 
     def check_all(self) -> None:
         """Compare every file with the manifest. Raises ReleaseError naming the first that differs."""
         for name in FILES:
-            with self._open(name) as stream:
-                _compare(name, os.fstat(stream.fileno()).st_size, digest_of(stream), self._entries[name])
+            with self.checked(name):
+                pass
+
+    @contextmanager
+    def checked(self, name: str) -> Iterator[BinaryIO]:
+        """One file, compared with the manifest and open at its start; for files too large for the memory."""
+        with self._open(name) as stream:
+            entry = self._entries[name]
+            # Size first: a file that is too large is refused unread.
+            if os.fstat(stream.fileno()).st_size != entry["bytes"] or digest_of(stream) != entry["sha256"]:
+                raise _other_content(name)
+            stream.seek(0)
+            yield stream
 
     def read(self, name: str, max_bytes: int) -> bytes:
         """The checked content of one file. Raises ReleaseError when it is larger, missing or changed."""
-        content = self._bytes(name, max_bytes)
-        _compare(name, len(content), hashlib.sha256(content).hexdigest(), self._entries[name])
+        content, entry = self._bytes(name, max_bytes), self._entries[name]
+        if (len(content), hashlib.sha256(content).hexdigest()) != (entry["bytes"], entry["sha256"]):
+            raise _other_content(name)
         return content
 
     def document(self, name: str) -> dict[str, Any]:
@@ -54,10 +68,27 @@ class Directory:
         """Bytes of one file, as the manifest says."""
         return int(self._entries[name]["bytes"])
 
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the manifest as it was read, and of every other file as the manifest says, by name."""
+        return {MANIFEST: self._manifest_digest, **{name: self._entries[name]["sha256"] for name in FILES}}
+
+    def evidence(self, name: str, max_bytes: int) -> bytes | None:
+        """The content of a file of `EVIDENCE`, which the manifest does not know; None where there is none."""
+        return self._bytes(name, max_bytes) if os.path.lexists(self.path / name) else None
+
+    def strays(self) -> list[str]:
+        """Names in the directory that are neither part of a release nor evidence about one, or are no plain files."""
+        known = {MANIFEST, *FILES, *EVIDENCE}
+        with os.scandir(self.path) as entries:
+            return sorted(
+                entry.name for entry in entries if entry.name not in known or not entry.is_file(follow_symlinks=False)
+            )
+
     def _bytes(self, name: str, max_bytes: int) -> bytes:
         with self._open(name) as stream:
-            content = stream.read(max_bytes + 1)
-        if len(content) > max_bytes:
+            too_large = os.fstat(stream.fileno()).st_size > max_bytes
+            content = b"" if too_large else stream.read(max_bytes + 1)
+        if too_large or len(content) > max_bytes:
             raise ReleaseError(f"{name} must have at most {max_bytes} bytes; got more")
         return content
 
@@ -94,6 +125,5 @@ def _manifest_entries(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return entries
 
 
-def _compare(name: str, size: int, digest: str, entry: Mapping[str, Any]) -> None:
-    if (size, digest) != (entry["bytes"], entry["sha256"]):
-        raise ReleaseError(f"{name} must be as {MANIFEST} says; got other content; try fetching the release again")
+def _other_content(name: str) -> ReleaseError:
+    return ReleaseError(f"{name} must be as {MANIFEST} says; got other content; try fetching the release again")

@@ -15,6 +15,7 @@ from dpsynth.errors import DPSynthError, ReleaseError, SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.models.model import Model, read_model
 from dpsynth.release import measurements as measurement_files
+from dpsynth.release import metadata
 from dpsynth.release.arrays import MAX_BYTES, from_npz, to_npz
 from dpsynth.release.bundle import Writer, write_directory
 from dpsynth.release.certificate import Certificate
@@ -117,6 +118,7 @@ class Release:
             "measurements.json": _bytes(to_document(document)),
             "model.npz": _bytes(to_npz(self.model.to_arrays())),
             "model.json": _bytes(to_document(model)),
+            **metadata.writers(self.schema, self.certificate, quote_formulas=quote_formulas),
         }
 
 

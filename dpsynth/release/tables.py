@@ -62,8 +62,13 @@ def write_csv(
         _csv_column(column, (formats or {}).get(name), quote_formulas)
         for name, column in zip(arrow.column_names, arrow.columns, strict=True)
     ]
-    names = [_quoted(name) if quote_formulas else name for name in arrow.column_names]
+    names = [as_written(name, quote_formulas) for name in arrow.column_names]
     csv.write_csv(pa.table(columns, names=names), path)
+
+
+def as_written(text: str, quote_formulas: bool) -> str:
+    """A text as it stands in the CSV file: with an apostrophe in front when it is a formula and those are quoted."""
+    return f"'{text}" if quote_formulas and text.startswith(FORMULA_STARTS) else text
 
 
 def date_formats(schema: Schema) -> dict[str, str]:
@@ -84,7 +89,3 @@ def _csv_column(column: pa.ChunkedArray, date_format: str | None, quote_formulas
     if quote_formulas and (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return pc.replace_substring_regex(column, r"^([=+\-@\t\r])", r"'\1")
     return column
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}" if name.startswith(FORMULA_STARTS) else name

@@ -13,7 +13,7 @@ import pytest
 
 from dpsynth.errors import ReleaseError
 from dpsynth.release import bundle
-from dpsynth.release.bundle import FILES, MANIFEST, require_free, write_directory
+from dpsynth.release.bundle import EVIDENCE, FILES, MANIFEST, require_free, write_directory
 from dpsynth.release.directory import Directory
 
 
@@ -156,6 +156,27 @@ def test_overwriting_replaces_only_a_release(tmp_path: Path) -> None:
     for number in range(7):
         (target / f"{number}.log").write_text("mine")
     with pytest.raises(ReleaseError, match=r"'0\.log', .* '4\.log' and 3 more"):
+        require_free(target, overwrite=True)
+
+
+def test_evidence_goes_with_the_release_that_it_is_about(tmp_path: Path) -> None:
+    target = tmp_path / "release"
+    write_directory(target, _writers("old"))
+    for name in EVIDENCE:
+        (target / name).write_text("of the old one")
+    with pytest.raises(ReleaseError, match="overwrite"):
+        write_directory(target, _writers("new"))
+    require_free(target, overwrite=True)
+    write_directory(target, _writers("new"), overwrite=True)
+    assert _names(target) == sorted([*FILES, MANIFEST])
+    assert set(EVIDENCE).isdisjoint(FILES)
+
+
+def test_evidence_alone_is_no_release(tmp_path: Path) -> None:
+    target = tmp_path / "release"
+    target.mkdir()
+    (target / "audit.json").write_text("{}")
+    with pytest.raises(ReleaseError, match=r"got no MANIFEST\.json"):
         require_free(target, overwrite=True)
 
 

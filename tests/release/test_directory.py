@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -71,6 +72,46 @@ def test_hostile_manifests_are_refused(tmp_path: Path) -> None:
             Directory(tmp_path / "release")
     path.write_text(json.dumps(good))
     Directory(tmp_path / "release").check_all()
+
+
+def test_checked_files_are_handed_out_from_their_start(tmp_path: Path) -> None:
+    write_directory(tmp_path / "release", _writers())
+    with Directory(tmp_path / "release").checked("model.npz") as stream:
+        assert stream.read() == b"model.npz content"
+
+
+def test_digests_are_those_of_the_files(tmp_path: Path) -> None:
+    write_directory(tmp_path / "release", _writers())
+    found = Directory(tmp_path / "release").digests()
+    assert list(found) == [MANIFEST, *FILES]
+    for name, digest in found.items():
+        assert hashlib.sha256((tmp_path / "release" / name).read_bytes()).hexdigest() == digest
+
+
+def test_evidence_is_read_but_not_through_links_and_not_without_end(tmp_path: Path) -> None:
+    write_directory(tmp_path / "release", _writers())
+    directory = Directory(tmp_path / "release")
+    assert directory.evidence("audit.json", 10) is None
+    path = tmp_path / "release" / "audit.json"
+    path.write_bytes(b"0123456789")
+    assert directory.evidence("audit.json", 10) == b"0123456789"
+    with pytest.raises(ReleaseError, match="at most 9 bytes"):
+        directory.evidence("audit.json", 9)
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ReleaseError, match="readable plain file"):
+        directory.evidence("audit.json", 10)
+
+
+def test_strays_are_all_that_does_not_belong(tmp_path: Path) -> None:
+    write_directory(tmp_path / "release", _writers())
+    directory = Directory(tmp_path / "release")
+    (tmp_path / "release" / "gate.json").write_text("{}")
+    assert directory.strays() == []
+    (tmp_path / "release" / ".notes").write_text("x")
+    (tmp_path / "release" / "audit.json").mkdir()
+    (tmp_path / "release" / "report.html").symlink_to(tmp_path)
+    assert directory.strays() == [".notes", "audit.json", "report.html"]
 
 
 def test_no_release_at_all_is_said_so(tmp_path: Path) -> None:
