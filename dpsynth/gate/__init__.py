@@ -1,0 +1,1 @@
+"""The gate: whether a release may leave the house, decided by a policy file from public evidence alone."""
