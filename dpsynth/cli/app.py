@@ -7,13 +7,17 @@ from typing import Annotated
 import typer
 
 from dpsynth._version import __version__
-from dpsynth.cli import schema
+from dpsynth.cli import ledger, schema
 from dpsynth.cli.audit import audit
 from dpsynth.cli.demo import demo
+from dpsynth.cli.gate import gate
 from dpsynth.cli.plan import plan
+from dpsynth.cli.report import report
 from dpsynth.cli.sample import sample
 from dpsynth.cli.show import selftest, show, synthesizers
+from dpsynth.cli.sign import sign
 from dpsynth.cli.synthesize import synthesize
+from dpsynth.cli.verify import verify
 
 app = typer.Typer(
     name="dpsynth",
@@ -41,6 +45,11 @@ def _options(
 app.command()(synthesize)
 app.command()(plan)
 app.command()(audit)
+app.command()(sign)
+app.command()(verify)
+app.command()(gate)
+app.command()(report)
+app.add_typer(ledger.app, name="ledger")
 app.command()(show)
 app.command()(sample)
 app.add_typer(schema.app, name="schema")
