@@ -256,37 +256,41 @@ def _ends(case: Case) -> Outcome:
 def _attempted(case: Case, results: Sequence[RuleResult], manifest: str | None, audit: str | None) -> list[RuleResult]:
     """The result of the rule `attempts`, with this decision recorded; nothing where there is no ledger and no rule."""
     setting = case.policy.rules.attempts
-    place = None if case.ledger is None else attempts.place_beside(case.ledger)
-    if setting is None and place is None:
+    if setting is None and case.ledger is None:
         return []
     done: list[RuleResult] = []
 
-    def judge(earlier: tuple[attempts.Attempt, ...]) -> attempts.Attempt:
-        entry = case.certificate.ledger
-        scope, release = "" if entry is None else entry.scope, manifest or ""
-        number = attempts.used(earlier, scope, release, audit or "")
-        evidence = {"got": number, "at_most": None if setting is None else setting.at_most, "scope": scope}
-        if setting is not None and number > setting.at_most:
-            words = f"attempts in scope {scope!r} must be at most {setting.at_most}; got {number} with this one"
-            outcome = Outcome("fail", words, evidence)
-        else:
-            outcome = Outcome("pass", f"attempt {number} in scope {scope!r}", evidence)
-        done[:] = [_waived(case, _result("attempts", lambda: outcome))]
-        verdict = conclude([*results, *done])
-        return attempts.Attempt(scope, release, audit or "", case.policy.sha256, case.at.isoformat(), verdict)
-
     def attempted() -> Outcome:
         if case.ledger is None:
-            raise Unavailable("attempts are counted beside the ledger, and none was handed in; try --ledger")
-        if place is None:
-            raise Unavailable("attempts are counted in a file beside the ledger, and this ledger is no file")
+            raise Unavailable("attempts are counted in the ledger, and none was handed in; try --ledger")
         if manifest is None:
             raise Unavailable("no release was there to count")
-        attempts.record(place, judge)
+        entry = case.certificate.ledger
+        if entry is None:
+            raise Unavailable("attempts are counted in a scope of the ledger, and the release was recorded in none")
+        scope = entry.scope
+
+        def judge(earlier: tuple[attempts.Attempt, ...]) -> attempts.Attempt:
+            number = attempts.used(earlier, manifest, audit or "")
+            evidence = {"got": number, "at_most": None if setting is None else setting.at_most, "scope": scope}
+            if setting is not None and number > setting.at_most:
+                words = f"attempts in scope {scope!r} must be at most {setting.at_most}; got {number} with this one"
+                outcome = Outcome("fail", words, evidence)
+            else:
+                outcome = Outcome("pass", f"attempt {number} in scope {scope!r}", evidence)
+            done[:] = [_waived(case, _result("attempts", lambda: outcome))]
+            verdict = conclude([*results, *done])
+            return attempts.Attempt(manifest, audit or "", case.policy.sha256, case.at.isoformat(), verdict)
+
+        attempts.record(case.ledger, scope, judge)
         return Outcome("pass", "recorded")
 
     recorded = _result("attempts", attempted)
-    return done if recorded.status == "pass" else [_waived(case, recorded)]
+    if recorded.status == "pass":
+        return done
+    # Where no rule asks, a release that no ledger knows is for the rule `ledger` to judge.
+    unknown = setting is None and manifest is not None and _digest(lambda: case.certificate.created) is not None
+    return [] if unknown and case.certificate.ledger is None else [_waived(case, recorded)]
 
 
 def _digest(read: Callable[[], str | None]) -> str | None:

@@ -44,7 +44,7 @@ class Book:
 
     ledger_id: drawn at random when the ledger was made; the first entry's details hold it. caps: the newest cap of
     each scope that has one. requests: by request_id, in the order of their reservations. spent: what the requests
-    of a scope and of all scopes below it cost, those that are VOID left out.
+    of a scope and of all scopes below it cost, those that are VOID left out. attempts: decisions of gates, by scope.
 
     Privacy: a charge counts against every cap on its scope's path, so no cap is ever exceeded by the sum of what was
     charged at and below it. Costs in (mu^2, delta0) add under adaptive composition, also across analysts.
@@ -56,6 +56,7 @@ class Book:
     caps: dict[str, Entry] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     spent: dict[str, Amount] = field(default_factory=dict)
+    attempts: dict[str, list[Entry]] = field(default_factory=dict)
 
     def spent_in(self, scope: str) -> Amount:
         """What the requests of `scope`, and of all scopes below it, cost."""
@@ -113,6 +114,9 @@ class Book:
             if not self.spent_in(entry.scope).fits(entry.amount):
                 return [f"{where} caps {entry.scope!r} below what was spent"]
             return []
+        if kind is Kind.ATTEMPT:
+            empty = (entry.request_id, entry.plan_hash, entry.amount) == ("", "", Amount())
+            return [] if empty and entry.scope else [f"{where} is an attempt that holds what it must not"]
         known = self.requests.get(entry.request_id)
         if kind is Kind.RESERVE:
             return self._problems_of_reserve(entry, known is not None)
@@ -143,6 +147,8 @@ class Book:
         known = self.requests.get(entry.request_id)
         if entry.kind == Kind.CAP:
             self.caps[entry.scope] = entry
+        elif entry.kind == Kind.ATTEMPT:
+            self.attempts.setdefault(entry.scope, []).append(entry)
         elif entry.kind == Kind.RESERVE and known is None:
             self.requests[entry.request_id] = Request(entry, State.RESERVED)
             self._add(entry.scope, entry.amount)

@@ -25,7 +25,7 @@ Detail = str | int | bool
 
 
 class Kind(str, Enum):
-    """What an entry records: a cap, a reservation, or what became of one."""
+    """What an entry records: a cap, a reservation, what became of one, or a gate's decision on what came of it."""
 
     CAP = "CAP"
     RESERVE = "RESERVE"
@@ -33,6 +33,7 @@ class Kind(str, Enum):
     MEASURED = "MEASURED"
     RELEASED = "RELEASED"
     VOID = "VOID"
+    ATTEMPT = "ATTEMPT"
 
 
 @dataclass(frozen=True)

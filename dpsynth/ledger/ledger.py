@@ -158,6 +158,25 @@ class Ledger:
         """
         return self._event(Kind.VOID, request_id, actor, reason)
 
+    def attempt(
+        self, scope: str, decide: Callable[[tuple[Mapping[str, Detail], ...]], Mapping[str, Detail]], *, actor: str = ""
+    ) -> Mapping[str, Detail]:
+        """Record that a gate decided on a release of `scope`; nobody comes between what it saw and what it wrote.
+
+        decide: from the details of all earlier attempts of the scope, oldest first, to those of this one; it may be
+        called again. Costs nothing: it counts how often somebody tried.
+        """
+        scope = checked_scope(scope)
+        written: list[Mapping[str, Detail]] = []
+
+        def draft(book: Book) -> Draft:
+            earlier = tuple(entry.details for entry in book.attempts.get(scope, ()))
+            written[:] = [decide(earlier)]
+            return Draft(Kind.ATTEMPT, scope, actor=actor, details=written[0])
+
+        self._write(draft)
+        return written[0]
+
     def reservation(self, request_id: str) -> Reservation:
         """The charge of a request and its state. Raises LedgerError when the request is not known."""
         book = self._book()

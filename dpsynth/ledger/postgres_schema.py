@@ -29,7 +29,8 @@ CREATE TABLE dpsynth.ledgers (
 CREATE TABLE dpsynth.entries (
     ledger           text   NOT NULL REFERENCES dpsynth.ledgers (name),
     seq              bigint NOT NULL CHECK (seq > 0),
-    kind             text   NOT NULL CHECK (kind IN ('CAP', 'RESERVE', 'TOUCHED', 'MEASURED', 'RELEASED', 'VOID')),
+    kind             text   NOT NULL
+                     CHECK (kind IN ('CAP', 'RESERVE', 'TOUCHED', 'MEASURED', 'RELEASED', 'VOID', 'ATTEMPT')),
     scope            text   NOT NULL,
     request_id       text   NOT NULL,
     plan_hash        text   NOT NULL,

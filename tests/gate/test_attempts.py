@@ -1,4 +1,4 @@
-"""The file of attempts: append-only, chained, one writer at a time."""
+"""Attempts as entries of a ledger: chained, one writer at a time, counted by release and audit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from dpsynth.gate.attempts import Attempt, place_beside, record, used
+from dpsynth.gate.attempts import Attempt, record, used
 from dpsynth.gate.evidence import Unavailable
+from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.open import open_ledger
 
 
-def attempt(release: str, scope: str = "people", audit: str = "") -> Attempt:
-    return Attempt(scope, release, audit, "p", "2030-01-01", "fail")
+@pytest.fixture
+def ledger(tmp_path: Path) -> str:
+    Ledger.init(tmp_path / "ledger.db", (1.0, 1e-6), "people").close()
+    return str(tmp_path / "ledger.db")
 
 
-def test_each_sees_all_before_it(tmp_path: Path) -> None:
+def attempt(release: str, audit: str = "") -> Attempt:
+    return Attempt(release, audit, "p", "2030-01-01", "fail")
+
+
+def test_each_sees_all_before_it(ledger: str) -> None:
     seen: list[int] = []
 
     def one(number: int) -> None:
@@ -25,55 +33,58 @@ def test_each_sees_all_before_it(tmp_path: Path) -> None:
             seen.append(len(earlier))
             return attempt(str(number))
 
-        record(tmp_path / "a.db", decide)
+        record(ledger, "people", decide)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(one, range(12)))
     assert sorted(seen) == list(range(12))
+    with open_ledger(ledger) as opened:
+        assert opened.verify() == ()
+        assert float(opened.remaining("people").mu_squared) > 0
+        assert opened.explain("people") == ()
 
 
-def test_nothing_is_written_when_the_decision_breaks_down(tmp_path: Path) -> None:
+def test_scopes_are_counted_by_themselves(ledger: str) -> None:
+    record(ledger, "people", lambda _: attempt("x"))
+    lengths: list[int] = []
+
+    def look(earlier: tuple[Attempt, ...]) -> Attempt:
+        lengths.append(len(earlier))
+        return attempt("y")
+
+    record(ledger, "people/visits", look)
+    record(ledger, "people", look)
+    assert lengths == [0, 1]
+
+
+def test_nothing_is_written_when_the_decision_breaks_down(ledger: str) -> None:
     def broken(_: tuple[Attempt, ...]) -> Attempt:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        record(tmp_path / "a.db", broken)
-    record(tmp_path / "a.db", lambda earlier: attempt(str(len(earlier))))
-    record(tmp_path / "a.db", lambda earlier: attempt(earlier[0].release))
+        record(ledger, "people", broken)
+    record(ledger, "people", lambda earlier: attempt(str(len(earlier))))
+    record(ledger, "people", lambda earlier: attempt(earlier[0].release))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE attempts SET content = replace(content, 'fail', 'pass') WHERE seq = 1",
-        "DELETE FROM attempts WHERE seq = 1",
-        "DELETE FROM attempts WHERE seq = 2",
-    ],
-)
-def test_edits_are_hindered_and_seen(tmp_path: Path, change: str) -> None:
-    place = tmp_path / "a.db"
+def test_edits_are_seen_and_a_missing_ledger_is_unavailable(ledger: str, tmp_path: Path) -> None:
     for name in "xyz":
-        record(place, lambda _, name=name: attempt(name))  # type: ignore[misc]
-    with closing(sqlite3.connect(place)) as database:
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-            database.execute(change)
-        database.executescript(f"DROP TRIGGER no_update; DROP TRIGGER no_delete; {change};")
-    with pytest.raises(Unavailable, match="edited or removed"):
-        record(place, lambda _: attempt("w"))
+        record(ledger, "people", lambda _, name=name: attempt(name))  # type: ignore[misc]
+    with closing(sqlite3.connect(ledger)) as database:
+        with pytest.raises(sqlite3.IntegrityError):
+            database.execute("DELETE FROM entries WHERE seq = 3")
+        for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{trigger}"')
+        database.execute("DELETE FROM entries WHERE seq = 3")
+        database.commit()
+    with pytest.raises(Unavailable):
+        record(ledger, "people", lambda _: attempt("w"))
+    with pytest.raises(Unavailable):
+        record(str(tmp_path / "none.db"), "people", lambda _: attempt("w"))
 
 
 def test_one_release_with_one_audit_counts_once() -> None:
-    earlier = (attempt("x"), attempt("x"), attempt("y"), attempt("z", scope="others"), attempt("x", audit="1"))
-    assert used(earlier, "people", "x", "") == 3
-    assert used(earlier, "people", "new", "") == 4
-    assert used(earlier, "others", "new", "") == 2
-    assert used((), "", "new", "") == 1
-
-
-def test_the_place_is_beside_a_file(tmp_path: Path) -> None:
-    ledger = tmp_path / "ledger.db"
-    assert place_beside(str(ledger)) is None
-    ledger.touch()
-    assert place_beside(str(ledger)) == tmp_path / "ledger.db.gate.db"
-    assert place_beside(f"sqlite:///{ledger}") == tmp_path / "ledger.db.gate.db"
-    assert place_beside("postgresql://user@host/ledger") is None
+    earlier = (attempt("x"), attempt("x"), attempt("y"), attempt("x", audit="1"))
+    assert used(earlier, "x", "") == 3
+    assert used(earlier, "new", "") == 4
+    assert used((), "new", "") == 1

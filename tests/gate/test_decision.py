@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import dpsynth.gate
-from dpsynth.errors import GateError, SettingError
+from dpsynth.errors import GateError, LedgerError, SettingError
 from dpsynth.gate import decision as decisions
 from dpsynth.gate.decision import RULES, Decision, RuleResult, conclude, decide, json_schema
 from dpsynth.gate.evidence import Outcome
@@ -370,8 +370,13 @@ def test_attempts_are_counted_and_capped(world: Any, policy: Callable[..., Polic
     assert statuses(world.decide(waived)) == {"attempts": "waived"}
 
 
-def test_attempts_that_cannot_be_recorded_are_undecided(world: Any, policy: Callable[..., Policy]) -> None:
-    (world.place / "ledger.db.gate.db").write_text("no database" * 100)
+def test_attempts_that_cannot_be_recorded_are_undecided(
+    world: Any, policy: Callable[..., Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise LedgerError("the disk is full")
+
+    monkeypatch.setattr(Ledger, "attempt", full)
     decision = world.decide(policy())
     assert statuses(decision) == {"attempts": "undecided"}
     assert decision.verdict == "undecided"
