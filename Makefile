@@ -15,7 +15,7 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.14 python3.13 python3.12 python3.11 
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test lint bench clean distclean
+.PHONY: help demo test lint bench audit-dependencies clean distclean
 .NOTPARALLEL:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test       lint, types, import contracts, then every test and every example of the docs"
 	@echo "make lint       the first three of these"
 	@echo "make bench      print the benchmark tables (minutes)"
+	@echo "make audit-dependencies  known vulnerabilities of what is installed, for information; needs the network"
 	@echo "make clean      remove what the jobs made, but keep $(VENV)"
 	@echo "make distclean  remove $(VENV) too"
 
@@ -42,12 +43,19 @@ lint: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test
 	@$(PY) -m benchmarks
 
+# For information: it never fails a build, and says so where there is no network. The tool has an environment of its own.
+audit-dependencies: $(PY)
+	@{ $(PY) -m venv $(VENV)-audit && $(VENV)-audit/bin/python -m pip --disable-pip-version-check install -qq pip-audit \
+	    && $(PIP) freeze --exclude-editable > $(VENV)-audit/installed.txt \
+	    && $(VENV)-audit/bin/pip-audit --no-deps --disable-pip --requirement $(VENV)-audit/installed.txt; } \
+	    || echo "vulnerabilities were found, or pip-audit could not run (no network?): see above"
+
 clean:
 	rm -rf demo-release build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find dpsynth attacks tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-audit
 
 # The marker files make a second call quick; a change of the requirements installs again.
 $(VENV)/.installed-demo: pyproject.toml constraints.txt | $(PY)

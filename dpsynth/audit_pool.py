@@ -143,9 +143,13 @@ class AuditPool:
     def save(self, path: Path | str) -> Path:
         """Write the pool to a new file that only its owner may read, whole or not at all; returns the path.
 
+        A file that holds this very pool is left as it is.
+
         Raises DataError when the file exists or cannot be written.
         """
         target = Path(path)
+        if target.is_file() and AuditPool.load(target).commitment == self.commitment:
+            return target  # the same coins, from an earlier try of the same request
         require_free_file(target)
         fresh = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
         try:

@@ -120,8 +120,11 @@ def test_the_file_comes_back_and_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = pool.save(tmp_path / "pool.json")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert AuditPool.load(path).to_json() == pool.to_json()
+    assert pool.save(path) == path, "the same pool again"
+    other = release().audit_pool
+    assert other is not None
     with pytest.raises(DataError, match="must be a new file"):
-        pool.save(path)
+        other.save(path)
     with pytest.raises(DataError, match="folder"):
         pool.save(tmp_path / "nowhere" / "pool.json")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["pool.json"]

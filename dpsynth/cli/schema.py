@@ -111,6 +111,28 @@ def confirm(
             typer.secho(f"{waiting} items wait for your review.", fg=typer.colors.YELLOW, err=True)
 
 
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Schema file, such as schema.yaml of a release.")],
+    to: Annotated[str, typer.Option("--to", metavar="TOOL", help="pandera, great-expectations or dbt.")],
+    out: Annotated[Path | None, typer.Option(help="New file; by default it is printed.")] = None,
+) -> None:
+    """Print a schema as checks of another tool, which every synthetic table made with it passes."""
+    with refusals(as_json=False):
+        import dpsynth
+        from dpsynth.errors import SettingError
+        from dpsynth.schema.exports import exported
+
+        if out is not None and out.exists():
+            raise SettingError(f"out ({out}) must not exist; got a file there; try another name")
+        text = exported(dpsynth.Schema.load(file), to)
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            out.write_text(text, encoding="utf-8")
+            typer.echo(f"written: {out}")
+
+
 def _yaml(drafted: Schema) -> str:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "schema.yaml"

@@ -87,7 +87,7 @@ def synthesize(
         from dpsynth.release.bundle import require_free
 
         require_free(out, overwrite=overwrite)  # before any budget is spent
-        if audit_pool is not None:
+        if audit_pool is not None and not (ledger and request_id and audit_pool.is_file()):
             require_free_file(audit_pool)
         with progress_bar(progress) as show:
             release = dpsynth.synthesize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.errors import DataError
-from dpsynth.private.faults import folder_fault, header_fault, text_fault
+from dpsynth.private.faults import folder_fault, header_fault, open_quote_fault, text_fault
 from dpsynth.schema.draft import draft as draft_from_frame
 from dpsynth.schema.draft import numbers_of
 from dpsynth.schema.schema import Schema
@@ -43,17 +45,24 @@ def _read(path: Path) -> pd.DataFrame:
         frame = pd.read_csv(
             path, sep=separator, dtype="string", keep_default_na=False, na_values=[""], encoding="utf-8-sig"
         )
-        fault = header_fault(path, list(frame.columns), separator)
+        names = list(frame.columns)
+        fault = open_quote_fault(path, separator) or header_fault(path, names, separator) or _name_fault(names)
         if not fault:
             return frame.apply(_as_numbers)
         refusal = f"data ({path.name}) must be a CSV or Parquet file; {fault}"
     except OSError as error:
         refusal = f"data ({path}) must be a readable file; got: {error.strerror}"
-    except (ValueError, ArithmeticError):
+    except (ValueError, ArithmeticError, EOFError, zlib.error):
         fault = None if name.endswith(".parquet") else text_fault(path, separator)
         refusal = f"data ({path.name}) must be a CSV or Parquet file; {fault or 'it cannot be read as one'}"
     # The cause may quote cells. Out here it is over, and not even the error's context holds it.
     raise DataError(refusal)
+
+
+def _name_fault(names: Sequence[str]) -> str | None:
+    """Which name of a header cannot be one, by its place: a stray quote makes a name of cells, never to be shown."""
+    place = next((place for place, name in enumerate(names, 1) if not name.isprintable()), None)
+    return None if place is None else f"field {place} of its header must be one line of printable characters"
 
 
 def _as_numbers(column: pd.Series[str]) -> pd.Series[Any]:

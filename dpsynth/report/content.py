@@ -20,6 +20,7 @@ from dpsynth.release.release import Release, load
 from dpsynth.report.evidence import MAX_BYTES, Audit, Document, read_audit
 from dpsynth.report.fidelity import Fidelity, fidelity
 from dpsynth.report.gate import Gate, read_gate
+from dpsynth.schema.columns import Identifier
 
 Edition = Literal["steward", "public"]
 
@@ -117,7 +118,8 @@ def _refuse_private(audit: Audit, edition: Edition, name: str) -> None:
 def _require_same(audit: Audit, release: Release, name: str) -> None:
     """The audit speaks of this table and of this promise."""
     identity, claim, promise = audit.identity, audit.claim, release.certificate.promise
-    if identity.rows != release.rows or identity.columns != release.schema.names:
+    audited = tuple(column.name for column in release.schema.columns if not isinstance(column, Identifier))
+    if identity.rows != release.rows or identity.columns != audited:
         raise ReleaseError(f"audit ({name}) must be of this release; got one of another table")
     if not claim.made or (claim.epsilon, claim.delta) != (promise.epsilon, promise.delta):
         raise ReleaseError(f"audit ({name}) must have tested this release's promise; got one of another claim")
