@@ -16,6 +16,7 @@ NAMES = (
     "raw_adult",
     "binning",
     "audit",
+    "recompute",
     "audit_coverage",
     "audit_controls",
     "audit_speed",
