@@ -28,7 +28,7 @@ class Copies:
     A part is a set of columns: all but one, or a random half. It is a fact when at most `at_most` synthetic rows and
     at most `elsewhere` reference rows have the target's cells there; with the whole record any match counts.
     halves: how many random halves are tried. The score of a target is log(1 + 1 / e) of its rarest match, e
-    being how many matches are expected: synthetic rows times (reference matches + p) / (reference rows + 1), p the
+    being how many matches are expected: synthetic rows times the share of reference rows that match, plus p, the
     product of the cells' shares. Columns depend on each other, so e orders the facts and is no probability. 0
     without a match. Without reference rows, the synthetic ones give the shares. It names as members those whose
     whole record is in the synthetic table, and not among the reference rows, with e at most `chance`.
@@ -37,7 +37,7 @@ class Copies:
     at_most: int = 1
     elsewhere: int = 0
     halves: int = 20
-    chance: float = 0.003
+    chance: float = 0.0003
 
     @property
     def threat(self) -> Threat:
@@ -72,7 +72,8 @@ class Copies:
             here = occurrences(keys[0], targets.ticks[:, columns], keys[1], synthetic.ticks[:, columns])
             there = occurrences(keys[0], targets.ticks[:, columns], keys[2], known.ticks[: len(outside), columns])
             matched = (here > 0) & (targets.ticks[:, columns] != -2).all(axis=1)
-            expected = len(synthetic) * (there + np.exp(shares[:, columns].sum(axis=1))) / (len(outside) + 1)
+            by_chance = there / (len(outside) + 1) + np.exp(shares[:, columns].sum(axis=1))
+            expected = len(synthetic) * by_chance
             if kind == "whole record":
                 named = matched & (there == 0) & (expected <= self.chance)
             else:
