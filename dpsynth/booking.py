@@ -19,6 +19,7 @@ from typing import Any
 from dpsynth.audit_pool import AuditPool
 from dpsynth.errors import LedgerError, SettingError
 from dpsynth.ledger.book import State
+from dpsynth.ledger.entry import checked_scope, checked_text
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
 from dpsynth.privacy.cost import Cost
@@ -49,7 +50,10 @@ class Booking:
             raise SettingError("request_id must be 1 to 200 printable characters; try one made of date and purpose")
         opened = ledger if isinstance(ledger, Ledger) else open_ledger(str(ledger))
         plan_hash = hashlib.sha256(json.dumps(asked, sort_keys=True, allow_nan=False).encode()).hexdigest()
-        return cls(opened, scope, request_id or secrets.token_hex(16), plan_hash, _results_of(ledger))
+        named = request_id or secrets.token_hex(16)
+        # As the ledger spells them: an accent may be written in two ways.
+        scope, named = checked_scope(scope), checked_text("request_id", named, empty=False)
+        return cls(opened, scope, named, plan_hash, _results_of(ledger))
 
     def begin(self, cost: Cost, delta: float) -> Release | None:
         """Reserve the cost before any data is read; the kept release when this request was measured before.
@@ -58,6 +62,7 @@ class Booking:
 
         Raises BudgetError when it does not fit, LedgerError when an earlier run of it was cut off after TOUCHED.
         """
+        self._require_place()
         state = self.ledger.reserve(
             self.scope, cost, request_id=self.request_id, plan_hash=self.plan_hash, delta=delta
         ).state
@@ -97,7 +102,18 @@ class Booking:
 
     def _place(self) -> Path:
         assert self.results is not None  # noqa: S101  # for the type checker
-        return self.results / hashlib.sha256(self.request_id.encode()).hexdigest()[:32]
+        named = f"{self.ledger.ledger_id}/{self.request_id}"
+        return self.results / hashlib.sha256(named.encode()).hexdigest()[:32]
+
+    def _require_place(self) -> None:
+        """Refuse, before anything is charged, a folder for results that others can look into."""
+        if self.results is None or not (self.results.exists() or self.results.is_symlink()):
+            return
+        if self.results.is_symlink() or not self.results.is_dir() or self.results.stat().st_mode & 0o077:
+            raise LedgerError(
+                f"results ({self.results}) must be a folder that its owner alone can open; got another; try moving it"
+                " away, or chmod 700"
+            )
 
     def _kept(self) -> Release:
         if self.results is None or not self._place().is_dir():
@@ -106,9 +122,20 @@ class Booking:
                 " that was made then, or another request_id, which is charged anew"
             )
         kept, coins = load(self._place()), self._place().with_suffix(".pool.json")
+        pool = AuditPool.load(coins) if coins.exists() else None
+        entry, record = self.ledger.reservation(self.request_id).entry, kept.certificate.ledger
+        known = None if record is None else (record.ledger_id, record.request_id, record.seq, record.hash)
+        committed = None if kept.certificate.audit_pool is None else kept.certificate.audit_pool.commitment
+        if known != (self.ledger.ledger_id, self.request_id, entry.seq, entry.hash) or committed != (
+            None if pool is None else pool.commitment
+        ):
+            raise LedgerError(
+                f"the results kept for request {self.request_id!r} must be those that it was charged for; got others;"
+                " try the release that was made then"
+            )
         if self.ledger.state(self.request_id) is State.MEASURED:
             self.ledger.released(self.request_id)
-        return replace(kept, audit_pool=AuditPool.load(coins)) if coins.exists() else kept
+        return replace(kept, audit_pool=pool)
 
 
 def _results_of(ledger: Ledger | str | Path) -> Path | None:

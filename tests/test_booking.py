@@ -147,3 +147,40 @@ def test_a_cap_for_open_columns_needs_a_reserved_delta(tmp_path: Path) -> None:
         dpsynth.synthesize(table, schema, epsilon=1, delta=1e-6, ledger=ledger)
     with dpsynth.Ledger.init(tmp_path / "two.db", (3.0, 1e-6, 5e-7)) as ledger:
         dpsynth.synthesize(table, schema, epsilon=1, delta=1e-6, ledger=ledger)
+
+
+def test_kept_results_are_those_that_were_charged_for(address: str) -> None:
+    made(address, request_id="x", epsilon=0.4)
+    made(address, request_id="y", epsilon=0.3)
+    kept = sorted(path for path in Path(address + ".results").iterdir() if path.is_dir())
+    one, other = kept
+    spare = one.with_name("spare")
+    one.rename(spare)
+    other.rename(one)
+    spare.rename(other)
+    for name, epsilon in (("x", 0.4), ("y", 0.3)):
+        with pytest.raises(dpsynth.LedgerError, match="charged for"):
+            made(address, request_id=name, epsilon=epsilon)
+
+
+def test_results_of_an_older_ledger_are_not_in_the_way(tmp_path: Path) -> None:
+    for _ in range(2):
+        with dpsynth.Ledger.init(tmp_path / "ledger.db", (1.0, 1e-6)) as ledger:
+            made(ledger, request_id="same", epsilon=0.5)
+        for file in tmp_path.glob("ledger.db*"):
+            if file.is_file():
+                file.unlink()
+
+
+def test_a_folder_that_others_can_open_is_refused_before_anything_is_charged(address: str) -> None:
+    Path(address + ".results").mkdir(mode=0o755)
+    with pytest.raises(dpsynth.LedgerError, match="owner alone"):
+        made(address)
+    with dpsynth.open_ledger(address) as ledger:
+        assert ledger.explain("population") == ()
+
+
+def test_names_are_spelled_as_the_ledger_spells_them(address: str) -> None:
+    release = made(address, scope="population/e\u0301", request_id="e\u0301")
+    again = made(address, scope="population/\u00e9", request_id="\u00e9")
+    assert release.certificate.ledger == again.certificate.ledger

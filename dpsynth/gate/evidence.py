@@ -80,7 +80,7 @@ class Case:
         """Every check of files, arithmetic, audit and signature, by the key that is said to have signed."""
         from dpsynth.release.verify import verify
 
-        return verify(self.path, self._signer, second_opinion=False)
+        return verify(self.path, self._signer, thorough=False)
 
     @property
     def _signer(self) -> Ed25519PublicKey | None:

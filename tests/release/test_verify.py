@@ -232,7 +232,8 @@ def test_parts_of_two_releases_do_not_verify_even_unsigned(signed: Any) -> None:
     for name, expected in {
         "certificate.json": ["same release", "metadata"],
         "synthetic.parquet": ["same release", "metadata"],
-        "synthetic.csv": ["metadata"],
+        "synthetic.csv": ["same release", "metadata"],
+        "certificate.txt": ["same release"],
         "croissant.json": ["metadata"],
         "prov.json": ["metadata"],
         "model.npz": ["metadata"],
@@ -387,3 +388,15 @@ def test_what_is_no_directory_and_what_is_no_key_is_said_so(signed: Any, tmp_pat
     with pytest.raises(SettingError, match="key"):
         verify(signed.path, tmp_path / "nowhere.pem")
     assert failed(tmp_path) == list(CHECKS)
+
+
+def test_words_and_rows_that_disagree_are_found_although_every_digest_was_rewritten(signed: Any) -> None:
+    (signed.path / "certificate.txt").write_text("epsilon is 0.0001\n")
+    rewrite_manifest(signed.path)
+    assert "certificate.txt" in verify(signed.path, thorough=False)["same release"].words
+    shutil.copy(signed.other / "certificate.txt", signed.path / "certificate.txt")
+    content = signed.path / "synthetic.csv"
+    lines = content.read_bytes().splitlines(keepends=True)
+    content.write_bytes(b"".join([lines[0], *lines[2:], lines[1]]))
+    rewrite_manifest(signed.path)
+    assert "same release" in failed(signed.path)
