@@ -55,7 +55,7 @@ def run_attack(
         return Ran(None, error=error, seconds=time.perf_counter() - started)
     done = Ran(outcome, seconds=time.perf_counter() - started)
     if file is not None:
-        _keep(file, done)
+        _keep(file, outcome, done.seconds)
     return done
 
 
@@ -63,14 +63,13 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
-def _keep(file: Path, ran: Ran) -> None:
+def _keep(file: Path, outcome: Outcome, seconds: float) -> None:
     """Scores tell about members: the file is for its owner alone, and appears whole or not at all."""
-    assert ran.outcome is not None  # noqa: S101  # for the type checker
-    arrays: dict[str, np.ndarray] = {"scores": ran.outcome.scores}
+    arrays: dict[str, np.ndarray] = {"scores": outcome.scores}
     for name in ("success", "weights", "named"):
-        if (given := getattr(ran.outcome, name)) is not None:
+        if (given := getattr(outcome, name)) is not None:
             arrays[name] = given
-    text = json.dumps({"seconds": ran.seconds, "details": dict(ran.outcome.details)})
+    text = json.dumps({"seconds": seconds, "details": dict(outcome.details)})
     arrays["document"] = np.frombuffer(text.encode(), dtype=np.uint8)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, fresh = tempfile.mkstemp(prefix=".kept-", dir=file.parent)

@@ -80,11 +80,13 @@ def _doubts(findings: Sequence[FindingRecord], controls: Sequence[Control], leve
     return doubts
 
 
+_POWERS = ("copies", "mu")
+
+
 def power_in_words(findings: Sequence[FindingRecord], levels: Levels, targets: int) -> str:
     """What the audit could have seen, from the number of targets and the claim alone."""
     powers = [each.power for each in findings if each.status == "ran"]
-    copies = min((each["copies"] for each in powers if each.get("copies") is not None), default=None)  # type: ignore[type-var]  # None is out
-    mus = min((each["mu"] for each in powers if each.get("mu") is not None), default=None)  # type: ignore[type-var]  # None is out
+    copies, mus = (min((p for each in powers if (p := each.get(name)) is not None), default=None) for name in _POWERS)
     if copies is None and mus is None:
         return f"With {targets:,} targets, no violation of this claim could have been shown."
     parts = []

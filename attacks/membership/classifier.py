@@ -49,7 +49,7 @@ class Classifier:
     def run(self, evidence: Evidence, targets: Table, rng: np.random.Generator) -> Outcome:
         """Score every target; chance seeds the boosting."""
         from sklearn.ensemble import HistGradientBoostingClassifier
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         if not evidence.reference:
             raise ValueError("evidence must have reference rows")

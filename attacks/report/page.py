@@ -5,15 +5,13 @@ The page's policy forbids the browser to run or fetch anything; only the style s
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from importlib import resources
 
 from attacks.report import plots, words
 from attacks.report.document import FORMAT, VERSION, AuditReport
 from attacks.report.records import FindingRecord
-from dpsynth.markup import Content, Markup, document, element, foreign, joined, style
+from dpsynth.markup import Content, Markup, document, element, foreign, joined, page_head
 
 # Not colour alone: each verdict has its own sign.
 _SIGNS = {"pass": "\N{CHECK MARK}", "fail": "\N{MULTIPLICATION X}", "inconclusive": "?"}
@@ -62,23 +60,7 @@ def page(report: AuditReport) -> str:
             ],
         ),
     )
-    return document("en", _page_head(report, sheet), body)
-
-
-def _page_head(report: AuditReport, sheet: str) -> Markup:
-    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name_="color-scheme", content="light dark"),
-        element("meta", name_="robots", content="noindex"),
-        element("meta", name_="referrer", content="no-referrer"),
-        element("title", f"{words.VERDICTS[report.verdict]}: {words.TITLE.lower()}"),
-        style(sheet),
-    )
+    return document("en", page_head(f"{words.VERDICTS[report.verdict]}: {words.TITLE.lower()}", sheet), body)
 
 
 def _head(report: AuditReport) -> Markup:

@@ -7,7 +7,7 @@ shows about one for each pixel, so that text stays readable on a telephone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -169,8 +169,8 @@ def _from_left(points: Points) -> list[tuple[float, float]]:
 
 def _path(points: Points) -> str:
     """Straight lines through points on the two logarithmic axes."""
-    to: Callable[[float, float], str] = lambda x, y: f"{_near(_log_x(x))} {_near(_log_y(y))}"  # noqa: E731
-    return " ".join(f"{'L' if place else 'M'}{to(x, y)}" for place, (x, y) in enumerate(points))
+    places = (f"{_near(_log_x(x))} {_near(_log_y(y))}" for x, y in points)
+    return " ".join(f"{'L' if number else 'M'}{place}" for number, place in enumerate(places))
 
 
 def _ticks(end: float) -> list[float]:

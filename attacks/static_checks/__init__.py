@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import dpsynth
+from attacks.claim import Claim
 from attacks.report.records import Check
-from attacks.static_checks.accounting import HasClaim, accounting_checks
+from attacks.static_checks.accounting import accounting_checks
 from attacks.static_checks.noise import noise_checks
 from attacks.static_checks.rows import DOMAIN, PROVENANCE, row_checks
 
@@ -19,7 +20,7 @@ def static_checks(
     release: dpsynth.Release | None,
     synthetic: Any,
     schema: dpsynth.Schema,
-    claim: HasClaim | None = None,
+    claim: Claim | None = None,
     *,
     private: Any = None,
     others: Sequence[dpsynth.Release] = (),
@@ -40,7 +41,7 @@ def static_checks(
     return tuple(replace(check, public=check.name in of_release) for check in (*shown, *rows))
 
 
-def _kept(release: dpsynth.Release | None, claim: HasClaim | None) -> tuple[str, float | None]:
+def _kept(release: dpsynth.Release | None, claim: Claim | None) -> tuple[str, float | None]:
     """The relation, and the mu that is promised; epsilon stands for it where no mu is claimed, being larger."""
     if release is not None:
         return release.certificate.unit.relation, release.certificate.promise.mu

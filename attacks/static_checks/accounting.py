@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import dpsynth
+from attacks.claim import Claim
 from attacks.mechanism_audit.verdict import epsilon_at
 from attacks.report.records import Check
 
@@ -19,23 +20,8 @@ SLACK = 1e-9
 JUDGE_SLACK = 0.01
 
 
-class HasClaim(Protocol):
-    """What is claimed of a table: (epsilon, delta), and mu with delta0 where the whole Gaussian curve is."""
-
-    @property
-    def epsilon(self) -> float: ...  # noqa: D102
-    @property
-    def delta(self) -> float: ...  # noqa: D102
-    @property
-    def mu(self) -> float | None: ...  # noqa: D102
-    @property
-    def delta0(self) -> float: ...  # noqa: D102
-    @property
-    def relation(self) -> Any: ...  # noqa: D102
-
-
 def accounting_checks(
-    release: dpsynth.Release | None, claim: HasClaim | None, others: Sequence[dpsynth.Release] = ()
+    release: dpsynth.Release | None, claim: Claim | None, others: Sequence[dpsynth.Release] = ()
 ) -> tuple[Check, ...]:
     """Checks of the certificate against itself, against the claim, and together with other releases."""
     if release is None:
@@ -199,7 +185,7 @@ def _judge(certificate: Any) -> Check:
     )
 
 
-def _claim(certificate: Any, claim: HasClaim | None) -> Check:
+def _claim(certificate: Any, claim: Claim | None) -> Check:
     if claim is None:
         return Check(*CLAIM, "not applicable", "nothing was claimed beside the certificate")
     promise, unit = certificate.promise, certificate.unit

@@ -5,13 +5,11 @@ The page's policy forbids the browser to run or fetch anything; only the style s
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from importlib import resources
 
 from dpsynth.markup import Content as Piece
-from dpsynth.markup import Markup, document, element, foreign, joined, style
+from dpsynth.markup import Markup, document, element, foreign, joined, page_head
 from dpsynth.report import closing, findings, promises, words
 from dpsynth.report.content import Content
 from dpsynth.report.summary import summary
@@ -39,7 +37,7 @@ def page(content: Content) -> str:
         ),
         class_=content.edition,
     )
-    return document("en", _page_head(content), body)
+    return document("en", page_head(f"{words.TITLE} ({content.edition})", _sheet(content)), body)
 
 
 def _sections(content: Content) -> list[tuple[str, str, Markup | None]]:
@@ -102,23 +100,6 @@ def _head(content: Content) -> Markup:
         element("p", [joined(_MIDDLE_DOT if place else None, part) for place, part in enumerate(made)]),
         element("p", words.EDITIONS[content.edition], class_="edition"),
         element("p", warning, class_="warning") if warning else None,
-    )
-
-
-def _page_head(content: Content) -> Markup:
-    sheet = _sheet(content)
-    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name_="color-scheme", content="light dark"),
-        element("meta", name_="robots", content="noindex"),
-        element("meta", name_="referrer", content="no-referrer"),
-        element("title", f"{words.TITLE} ({content.edition})"),
-        style(sheet),
     )
 
 
