@@ -23,8 +23,8 @@ import numpy as np
 
 import dpsynth
 from dpsynth.gate.policy import today
+from dpsynth.keys import new_key_pair, read_private_key
 from dpsynth.ledger.ledger import Ledger
-from dpsynth.release.keys import new_key_pair, read_private_key
 from dpsynth.release.signing import sign
 
 ROOT = Path(__file__).resolve().parents[1]

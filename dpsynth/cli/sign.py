@@ -37,7 +37,7 @@ def sign(
     if new_key is not None or directory is None or key is None:
         raise typer.BadParameter("give DIRECTORY and --key, or --new-key alone")
     with refusals(as_json):
-        from dpsynth.release.keys import key_id, read_private_key
+        from dpsynth.keys import key_id, read_private_key
         from dpsynth.release.signing import sign as sign_release
 
         private = read_private_key(key, os.environ.get(PASSPHRASE))
@@ -50,7 +50,7 @@ def sign(
 
 def _make_keys(place: Path, as_json: bool) -> None:
     with refusals(as_json):
-        from dpsynth.release.keys import key_id, new_key_pair, read_public_key
+        from dpsynth.keys import key_id, new_key_pair, read_public_key
 
         public = new_key_pair(place)
         name = key_id(read_public_key(public))

@@ -62,11 +62,10 @@ class Case:
         ledger: str | None = None,
         public_keys: Sequence[Path | str | Ed25519PublicKey] = (),
     ) -> None:
-        from dpsynth.release.keys import key_id, read_public_key
+        from dpsynth.keys import public_keys as by_name
 
         self.path, self.policy, self.at, self.ledger = path, policy, at, ledger
-        keys = [read_public_key(each) if isinstance(each, str | Path) else each for each in public_keys]
-        self.keys = {key_id(each): each for each in keys}
+        self.keys = by_name(public_keys)
 
     @cached_property
     def directory(self) -> Directory:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from dpsynth._version import __version__
 from dpsynth.errors import SettingError
 from dpsynth.ledger.entry import NOTHING, Amount, Detail, Entry, Kind, checked_details, checked_text
-from dpsynth.ledger.signing import Signer
 from dpsynth.privacy.calibration import budget_from, budget_from_mu
 from dpsynth.privacy.cost import Cost
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 CapAsked = Cost | float | Sequence[float]
 
@@ -34,8 +37,11 @@ class Draft:
         object.__setattr__(self, "reason", checked_text("reason", self.reason, longest=1000))
         object.__setattr__(self, "details", checked_details(self.details))
 
-    def sealed(self, seq: int, previous: str, time: datetime, signer: Signer | None) -> Entry:
-        """The entry number `seq`, chained to the hash `previous`, and signed where there is a signer."""
+    def sealed(self, seq: int, previous: str, time: datetime, key: Ed25519PrivateKey | None) -> Entry:
+        """The entry number `seq`, chained to the hash `previous`, and signed where there is a key.
+
+        The time is in whole seconds: finer ones would tell how long a run on private rows took.
+        """
         entry = Entry(
             seq=seq,
             kind=self.kind.value,
@@ -44,7 +50,7 @@ class Draft:
             plan_hash=self.plan_hash,
             mu_squared_units=self.amount.mu_squared,
             delta_units=self.amount.delta,
-            time=time.astimezone(UTC).isoformat(timespec="milliseconds"),
+            time=time.astimezone(UTC).isoformat(timespec="seconds"),
             actor=self.actor,
             reason=self.reason,
             version=__version__,
@@ -52,7 +58,7 @@ class Draft:
             previous=previous,
         )
         entry = replace(entry, hash=entry.computed_hash())
-        return entry if signer is None else replace(entry, signature=signer.sign(entry.hash))
+        return entry if key is None else entry.signed(key)
 
 
 def cap_amount(cap: CapAsked) -> tuple[Amount, dict[str, Detail]]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dpsynth.errors import LedgerError, SettingError
+from dpsynth.keys import key_id
 from dpsynth.privacy.cost import Cost
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 # Amounts are integers in these units, so that every database and every language adds them alike and exactly.
 MU_SQUARED_UNITS = 2**48
@@ -89,9 +94,10 @@ class Entry:
     """One event, never changed once written.
 
     seq: 1, 2, ... kind: a name of `Kind`. mu_squared_units, delta_units: the cap or the charge; 0 elsewhere.
-    time: UTC, ISO 8601; for people only, because a clock may go back. previous: the hash of the entry before
+    time: UTC, ISO 8601, whole seconds; for people only, because a clock may go back. previous: the hash of the entry before
     (64 zeros for the first). hash: SHA-256, hexadecimal, of the canonical JSON of every field but itself and the
-    signature. signature: empty, or KEY_ID:BASE64, Ed25519 over the 32 bytes of the hash.
+    signature. signature: empty, or KEY_ID:BASE64, Ed25519 over the 32 bytes of the hash; the key is
+    named as it is everywhere (`dpsynth.keys.key_id`).
 
     An entry holds no data value, no row count and no hash of private data.
     """
@@ -121,6 +127,24 @@ class Entry:
         """The hash that the content calls for; it equals `hash` unless somebody edited the entry."""
         content = {name: value for name, value in self.to_json().items() if name not in ("hash", "signature")}
         return hashlib.sha256(canonical_json(content).encode("ascii")).hexdigest()
+
+    def signed(self, key: Ed25519PrivateKey) -> Entry:
+        """The entry with the signature of a key, so that only its holder can write a chain anew."""
+        signature = base64.b64encode(key.sign(bytes.fromhex(self.hash))).decode("ascii")
+        return replace(self, signature=f"{key_id(key.public_key())}:{signature}")
+
+    def signed_by(self, key: Ed25519PublicKey) -> bool:
+        """Whether the signature is this key's, over the hash."""
+        from cryptography.exceptions import InvalidSignature
+
+        signer, _, signature = self.signature.partition(":")
+        if signer != key_id(key):
+            return False
+        try:
+            key.verify(base64.b64decode(signature, validate=True), bytes.fromhex(self.hash))
+        except (InvalidSignature, ValueError):
+            return False
+        return True
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name; JSON values throughout."""

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from dpsynth.errors import LedgerError, SettingError
+from dpsynth.keys import public_keys, read_private_key
 from dpsynth.ledger import policy
 from dpsynth.ledger.address import open_store
 from dpsynth.ledger.balance import Balance, Reservation, Spent, balances, spent_by
@@ -17,9 +19,11 @@ from dpsynth.ledger.check import Fault, Head, check
 from dpsynth.ledger.draft import CapAsked, Draft, cap_amount
 from dpsynth.ledger.entry import Amount, Detail, Entry, Kind, canonical_json, checked_scope, checked_text
 from dpsynth.ledger.refusal import Quote, quoted
-from dpsynth.ledger.signing import Signer, Verifier
 from dpsynth.ledger.store import Store
 from dpsynth.privacy.cost import Cost
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 Clock = Callable[[], datetime]
 
@@ -29,8 +33,8 @@ class Ledger:
 
     Any number of programs may have one ledger open at once; of one program, each thread opens its own.
 
-    store: where the entries are. address: how the store was found; it may hold a password. signer: signs each new
-    entry. clock: for the time of entries, which is for people.
+    store: where the entries are. address: how the store was found; it may hold a password. sign_key: signs each
+    new entry. clock: for the time of entries, which is for people.
 
     Privacy: every request that is not VOID counts as spent from its reservation on, whatever happened to the program
     that made it; VOID is possible only before anything private was touched. For each scope with a cap the sum of the
@@ -39,11 +43,16 @@ class Ledger:
     """
 
     def __init__(
-        self, store: Store, *, address: str = "", signer: Signer | None = None, clock: Clock | None = None
+        self,
+        store: Store,
+        *,
+        address: str = "",
+        sign_key: Ed25519PrivateKey | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._store = store
         self.address = address
-        self._signer = signer
+        self._sign_key = sign_key
         self._clock = clock or _now
 
     @classmethod
@@ -66,8 +75,8 @@ class Ledger:
         if "/" in scope:
             raise SettingError(f"scope ({scope}) must be a single name for a new ledger; try {scope.split('/')[0]!r}")
         granted, details = cap_amount(cap)
-        signer = None if sign_key is None else Signer.load(sign_key)
-        ledger = cls(open_store(address, create=True), address=str(address), signer=signer)
+        key = None if sign_key is None else read_private_key(sign_key)
+        ledger = cls(open_store(address, create=True), address=str(address), sign_key=key)
         details = {**details, LEDGER_ID: secrets.token_hex(16)}
         draft = Draft(Kind.CAP, scope, amount=granted, actor=actor, reason=reason, details=details)
         try:
@@ -200,14 +209,14 @@ class Ledger:
         return spent_by(self._book(), checked_scope(scope))
 
     def verify(
-        self, known_heads: Iterable[tuple[str, int, str]] = (), keys: Sequence[str | Path] = ()
+        self, known_heads: Iterable[tuple[str, int, str]] = (), keys: Sequence[str | Path | Ed25519PublicKey] = ()
     ) -> tuple[Fault, ...]:
         """Every fault of the ledger, read from its first entry on; empty when there is none.
 
         known_heads: (ledger_id, seq, hash) from certificates; without one from outside, a cut end or an old copy
-        cannot be told. keys: PEM files of the public keys that may sign; when given, each entry must be signed.
+        cannot be told. keys: the public keys that may sign, or their PEM files; when given, each entry must be signed.
         """
-        verifiers = [Verifier.load(key) for key in keys]
+        accepted = public_keys(keys).values()
         of_store = [Fault("database", words) for words in self._store.faults()]
         entries: list[Entry] = []
         try:
@@ -216,9 +225,9 @@ class Ledger:
             of_store.append(Fault("unreadable", str(error)))
 
         def signed(entry: Entry) -> bool:
-            return any(verifier.holds(entry) for verifier in verifiers)
+            return any(entry.signed_by(key) for key in accepted)
 
-        return (*of_store, *check(entries, known_heads, signed if verifiers else None))
+        return (*of_store, *check(entries, known_heads, signed if accepted else None))
 
     def export(self) -> Iterator[str]:
         """Every entry as one line of canonical JSON, oldest first."""
@@ -249,7 +258,7 @@ class Ledger:
             draft = build(book)
             if draft is None:
                 return ()
-            entry = draft.sealed(book.seq + 1, book.hash, self._clock(), self._signer)
+            entry = draft.sealed(book.seq + 1, book.hash, self._clock(), self._sign_key)
             wrong = book.problems(entry)
             if wrong:
                 raise LedgerError(f"an entry must agree with those before it; {wrong[0]}; try `dpsynth ledger show`")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.errors import ReleaseError
+from dpsynth.keys import key_id
 from dpsynth.release.documents import parse_document, to_document
-from dpsynth.release.keys import key_id
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dpsynth.errors import DPSynthError, ReleaseError
+from dpsynth.keys import key_id, read_public_key
 from dpsynth.release import metadata
 from dpsynth.release.attestation import (
     ATTESTATION,
@@ -27,7 +28,6 @@ from dpsynth.release.bundle import EVIDENCE, FILES, MANIFEST, digest_of
 from dpsynth.release.certificate import Certificate, public_items
 from dpsynth.release.directory import MAX_DOCUMENT_BYTES, Directory
 from dpsynth.release.envelope import Envelope, open_envelope
-from dpsynth.release.keys import key_id, read_public_key
 from dpsynth.release.plain_words import plain_words
 from dpsynth.release.public_audit import AUDIT, MAX_AUDIT_BYTES, read_public_audit
 from dpsynth.release.tables import date_formats, read_parquet, write_csv

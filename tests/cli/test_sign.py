@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 import dpsynth
 from dpsynth.cli.sign import PASSPHRASE, sign
 from dpsynth.cli.verify import verify
-from dpsynth.release.keys import read_private_key
+from dpsynth.keys import read_private_key
 
 app = typer.Typer()
 app.command()(sign)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 import dpsynth
 from dpsynth.cli.verify import verify
-from dpsynth.release.keys import new_key_pair, read_private_key
+from dpsynth.keys import new_key_pair, read_private_key
 from dpsynth.release.signing import sign
 from dpsynth.release.verify import CHECKS
 

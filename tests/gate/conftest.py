@@ -19,10 +19,10 @@ from attacks.report.document import AuditReport
 from attacks.report.records import AuditedClaim, Control, FindingRecord, Identity, Levels
 from dpsynth.gate.decision import Decision, decide
 from dpsynth.gate.policy import Policy, default_policy
+from dpsynth.keys import new_key_pair, read_private_key
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.release.bundle import MANIFEST
 from dpsynth.release.directory import Directory
-from dpsynth.release.keys import new_key_pair, read_private_key
 from dpsynth.release.release import Release
 from dpsynth.release.signing import sign
 from dpsynth.schema.text import to_yaml_text

@@ -21,9 +21,9 @@ from dpsynth.gate import decision as decisions
 from dpsynth.gate.decision import RULES, Decision, RuleResult, conclude, decide, json_schema
 from dpsynth.gate.evidence import Outcome
 from dpsynth.gate.policy import Policy, default_policy
+from dpsynth.keys import new_key_pair
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.release.certificate import Noise
-from dpsynth.release.keys import new_key_pair
 from dpsynth.schema.text import to_yaml_text
 
 AT = date(2030, 6, 1)

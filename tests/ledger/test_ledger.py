@@ -243,3 +243,11 @@ def test_the_head_is_what_a_certificate_needs(ledger: Ledger) -> None:
     assert ledger.head == (taken.ledger_id, taken.entry.seq, taken.entry.hash)
     assert taken.ledger_id == ledger.ledger_id
     assert taken.entry.details == {"epsilon": "0.1"}
+
+
+def test_times_do_not_tell_how_long_a_run_took(path: Path) -> None:
+    """Finer times would: TOUCHED and MEASURED lie before and after what is computed on private rows."""
+    Ledger.init(path, 1.0).close()
+    with Ledger(SqliteStore.open(path), clock=lambda: datetime(2026, 1, 1, 12, 0, 59, 999_999, UTC)) as ledger:
+        entry = ledger.reserve("population", Cost(Fraction(1, 9)), request_id="run", plan_hash="plan").entry
+    assert entry.time == "2026-01-01T12:00:59+00:00"

@@ -6,19 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
 )
 
-from dpsynth.errors import LedgerError
+from dpsynth.errors import SettingError
+from dpsynth.keys import key_id, read_public_key
 from dpsynth.ledger import Ledger, open_ledger
-from dpsynth.ledger.signing import Signer, Verifier
 from dpsynth.privacy.cost import Cost
 
 
@@ -51,25 +49,29 @@ def test_a_signature_of_another_entry_does_not_hold(tmp_path: Path) -> None:
     with Ledger.init(tmp_path / "ledger.db", 1.0, sign_key=private) as ledger:
         ledger.reserve("population", Cost(1), request_id="run", plan_hash="plan")
         first, second = ledger._store.entries()
-    verifier = Verifier.load(public)
-    assert verifier.holds(first)
-    assert not verifier.holds(replace(first, signature=second.signature))
-    assert not verifier.holds(replace(first, hash=second.hash))
+    key = read_public_key(public)
+    assert first.signed_by(key)
+    assert not replace(first, signature=second.signature).signed_by(key)
+    assert not replace(first, hash=second.hash).signed_by(key)
     for signature in ("", "x", first.signature[:-8], first.signature.split(":")[0] + ":????"):
-        assert not verifier.holds(replace(first, signature=signature))
+        assert not replace(first, signature=signature).signed_by(key)
 
 
-def test_what_is_no_key(tmp_path: Path) -> None:
+def test_a_key_has_one_name_in_ledgers_and_releases(tmp_path: Path) -> None:
     private, public = write_key(tmp_path, "steward")
-    locked, curve, text = tmp_path / "locked.pem", tmp_path / "curve.pem", tmp_path / "text.pem"
-    key = Ed25519PrivateKey.generate()
-    locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
-    other = generate_private_key(SECP256R1())
-    curve.write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    text.write_text("no key")
-    for path in (locked, curve, text, public, tmp_path / "absent.pem"):
-        with pytest.raises(LedgerError, match="key"):
-            Signer.load(path)
-    for path in (private, text, tmp_path):
-        with pytest.raises(LedgerError, match="key"):
-            Verifier.load(path)
+    with Ledger.init(tmp_path / "ledger.db", 1.0, sign_key=private) as ledger:
+        (entry,) = ledger._store.entries()
+    name, _, signature = entry.signature.partition(":")
+    assert name == key_id(read_public_key(public))
+    # A shorter name of the same key is another name: nothing that a policy lists would fit it.
+    assert not replace(entry, signature=f"{name[:16]}:{signature}").signed_by(read_public_key(public))
+
+
+def test_what_is_no_key_makes_no_ledger(tmp_path: Path) -> None:
+    """What a key is: tests/test_keys.py."""
+    private, public = write_key(tmp_path, "steward")
+    with pytest.raises(SettingError, match="key"):
+        Ledger.init(tmp_path / "ledger.db", 1.0, sign_key=public)
+    assert not (tmp_path / "ledger.db").exists()
+    with Ledger.init(tmp_path / "ledger.db", 1.0, sign_key=private) as ledger, pytest.raises(SettingError, match="key"):
+        ledger.verify(keys=[private])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import dpsynth
-from dpsynth.release.keys import new_key_pair, read_private_key
+from dpsynth.keys import new_key_pair, read_private_key
 from dpsynth.release.release import Release
 from dpsynth.release.signing import sign
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.errors import ReleaseError
+from dpsynth.keys import key_id
 from dpsynth.release.documents import to_document
 from dpsynth.release.envelope import Envelope, open_envelope, pre_authentication_encoding, seal
-from dpsynth.release.keys import key_id
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key()

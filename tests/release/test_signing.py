@@ -14,10 +14,10 @@ import pytest
 import attacks
 import dpsynth
 from dpsynth.errors import ReleaseError
+from dpsynth.keys import read_private_key
 from dpsynth.release import signing
 from dpsynth.release.bundle import FILES, MANIFEST
 from dpsynth.release.envelope import open_envelope
-from dpsynth.release.keys import read_private_key
 from dpsynth.release.signing import sign
 from dpsynth.release.verify import verify
 

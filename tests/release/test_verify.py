@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from dpsynth.errors import ReleaseError, SettingError
+from dpsynth.keys import new_key_pair, read_private_key, read_public_key
 from dpsynth.release import verify as verifier
 from dpsynth.release.bundle import FILES, MANIFEST
 from dpsynth.release.documents import to_document
 from dpsynth.release.envelope import open_envelope, seal
-from dpsynth.release.keys import new_key_pair, read_private_key, read_public_key
 from dpsynth.release.verify import CHECKS, Verification, verify
 
 ALL = (MANIFEST, *FILES, "audit.json", "attestation.json")

@@ -1,9 +1,13 @@
-"""Ed25519 keys in PEM files: made, read, and named by the SHA-256 of their public half."""
+"""Ed25519 keys in PEM files: made, read, and named by the SHA-256 of their public half.
+
+Releases and ledgers are signed with the same kind of key, and know it by the same name.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +79,12 @@ def read_public_key(path: Path | str) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise SettingError(f"key ({path}) must be an Ed25519 key; got another kind")
     return key
+
+
+def public_keys(given: Iterable[Path | str | Ed25519PublicKey]) -> dict[str, Ed25519PublicKey]:
+    """Public keys by their name; each is given as it is or by its PEM file. Raises SettingError as above."""
+    keys = [read_public_key(each) if isinstance(each, str | Path) else each for each in given]
+    return {key_id(each): each for each in keys}
 
 
 def key_id(key: Ed25519PublicKey) -> str:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from dpsynth.errors import SettingError
-from dpsynth.release.keys import key_id, new_key_pair, read_private_key, read_public_key
+from dpsynth.keys import key_id, new_key_pair, read_private_key, read_public_key
 
 
 def test_a_new_pair_belongs_together_and_is_private(tmp_path: Path) -> None:
