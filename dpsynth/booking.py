@@ -97,7 +97,7 @@ class Booking:
             if release.audit_pool is not None:
                 release.audit_pool.save(self._place().with_suffix(".pool.json"))
             release.save(self._place())
-        self.ledger.measured(self.request_id)
+        self.ledger.measured(self.request_id, digest=release.content_digest)
         self.ledger.released(self.request_id)
 
     def _place(self) -> Path:
@@ -123,11 +123,14 @@ class Booking:
             )
         kept, coins = load(self._place()), self._place().with_suffix(".pool.json")
         pool = AuditPool.load(coins) if coins.exists() else None
-        entry, record = self.ledger.reservation(self.request_id).entry, kept.certificate.ledger
+        reservation, record = self.ledger.reservation(self.request_id), kept.certificate.ledger
+        entry, charged = reservation.entry, self.ledger.ledger_id
         known = None if record is None else (record.ledger_id, record.request_id, record.seq, record.hash)
         committed = None if kept.certificate.audit_pool is None else kept.certificate.audit_pool.commitment
-        if known != (self.ledger.ledger_id, self.request_id, entry.seq, entry.hash) or committed != (
-            None if pool is None else pool.commitment
+        if (
+            known != (charged, self.request_id, entry.seq, entry.hash)
+            or kept.content_digest != reservation.digest
+            or committed != (None if pool is None else pool.commitment)
         ):
             raise LedgerError(
                 f"the results kept for request {self.request_id!r} must be those that it was charged for; got others;"

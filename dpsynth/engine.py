@@ -231,7 +231,8 @@ def synthesize(
     that the release can be audited by itself; half of them, about, are left out of the fit. The coins are in
     `release.audit_pool`, for you alone: save them where the private table is.
     ledger, scope: charge the budget to a scope of a ledger first, and refuse what does not fit (`Ledger`, a file, or a
-    database URL). request_id: the same one asks for the same release again, free of charge once measured.
+    database URL). request_id: the same one asks for the same release again, free of charge once measured; with
+    other rows or another seed they are drawn anew from what was measured then.
     progress: called with a stage and the fraction done.
 
     Raises SettingError, SchemaError, DataError, PlanTooLargeError, BudgetError, LedgerError; no message holds a cell
@@ -284,7 +285,7 @@ def release(
     plan_request(request)  # refuses what is too large before any row is read
     kept = None if booking is None else booking.begin(request.budget, request.delta)
     if kept is not None:
-        return kept
+        return kept.drawn(rows, seed)
     progress("reading the table", 0.0)
     with _given_back(booking):
         table, pool = ingest_with_pool(data, request.schema, request.unit, source, request.pool)

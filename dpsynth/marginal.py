@@ -48,6 +48,9 @@ class NoisyMarginal:
     groups: Groups = ()
 
     def __post_init__(self) -> None:
+        # One type from the start: what is saved, loaded and saved again has the same bytes.
+        object.__setattr__(self, "values", np.asarray(self.values, dtype=np.float64, order="C"))
+        object.__setattr__(self, "stddev", float(self.stddev))
         if self.values.ndim != len(self.clique):
             raise SettingError(f"values must have one axis for each column of {self.clique}")
         if not self.stddev > 0:

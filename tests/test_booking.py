@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import dpsynth
 from dpsynth import engine
 from dpsynth.ledger.book import State
+from dpsynth.release.content import content_digest
+from dpsynth.release.directory import Directory
 
 SCHEMA = dpsynth.Schema([dpsynth.Categorical(name, values=range(3)) for name in "ab"])
 TABLE = pd.DataFrame(np.random.default_rng(0).integers(0, 3, (300, 2)), columns=["a", "b"])
@@ -65,6 +68,27 @@ def test_the_same_request_gives_the_same_release_free_of_charge(address: str) ->
     kept = Path(address + ".results")
     assert stat.S_IMODE(kept.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in kept.glob("*.pool.json")} == {0o600}
+
+
+@pytest.mark.parametrize("more", [{"rows": 17}, {"seed": 5}, {"rows": 17, "seed": 5}, {"rows": 0}])
+def test_a_retry_with_other_rows_or_another_seed_draws_anew(address: str, tmp_path: Path, more: dict[str, int]) -> None:
+    first = made(address, request_id="again", seed=1, audit_pool=50)
+    with dpsynth.open_ledger(address) as ledger:
+        before = ledger.head
+    asked = {"data": "not needed", "request_id": "again", "audit_pool": 50}
+    again = made(address, **asked, **more)
+    wanted = {"rows": first.rows, "seed": 1, **more}
+    assert {"rows": again.rows, "seed": again.seed} == wanted
+    assert {"rows": again.certificate.rows, "seed": again.certificate.seed} == wanted
+    pd.testing.assert_frame_equal(again.table, first.sample(wanted["rows"], seed=wanted["seed"]))
+    assert again.audit_pool is not None
+    assert again.certificate.ledger == first.certificate.ledger
+    assert dpsynth.load(again.save(tmp_path / "out")).content_digest == first.content_digest
+    # The kept release is as it was, whatever was drawn from it.
+    pd.testing.assert_frame_equal(made(address, **asked).table, first.table)
+    pd.testing.assert_frame_equal(made(address, **asked, rows=first.rows, seed=1).table, first.table)
+    with dpsynth.open_ledger(address) as ledger:
+        assert ledger.head == before
 
 
 def test_a_table_that_is_refused_costs_nothing(address: str) -> None:
@@ -161,6 +185,26 @@ def test_kept_results_are_those_that_were_charged_for(address: str) -> None:
     for name, epsilon in (("x", 0.4), ("y", 0.3)):
         with pytest.raises(dpsynth.LedgerError, match="charged for"):
             made(address, request_id=name, epsilon=epsilon)
+
+
+def test_the_ledger_knows_what_was_paid_for(address: str, tmp_path: Path) -> None:
+    release = made(address, request_id="first")
+    with dpsynth.open_ledger(address) as ledger:
+        assert ledger.reservation("first").digest == release.content_digest
+        measured = [entry for entry in ledger._store.entries() if entry.kind == "MEASURED"]
+    assert [entry.details for entry in measured] == [{"content_sha256": release.content_digest}]
+    saved = Directory(release.save(tmp_path / "out")).digests()
+    assert release.content_digest == content_digest(saved)
+
+
+def test_kept_results_with_another_content_are_refused(address: str) -> None:
+    """A second run of the same plan, put in the place of the first one under the first one's certificate."""
+    first = made(address, request_id="x", epsilon=0.4)
+    other = dpsynth.synthesize(TABLE, SCHEMA, epsilon=0.4, delta=1e-6, synthesizer="independent")
+    (place,) = (path for path in Path(address + ".results").iterdir() if path.is_dir())
+    replace(other, certificate=first.certificate).save(place, overwrite=True)
+    with pytest.raises(dpsynth.LedgerError, match="charged for"):
+        made(address, request_id="x", epsilon=0.4)
 
 
 def test_results_of_an_older_ledger_are_not_in_the_way(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dpsynth.gate import settings as asked
 from dpsynth.gate.evidence import Case, Outcome, Unavailable
 from dpsynth.release.certificate import EXACT_NOISE, SYSTEM_ENTROPY, public_items
+from dpsynth.release.content import content_digest
 from dpsynth.schema.provenance import DECLARED, UNREVIEWED
 
 if TYPE_CHECKING:
@@ -145,12 +146,19 @@ def _uncharged(case: Case, reservation: Reservation | None) -> str:
     known = (record.ledger_id, record.scope, record.seq, record.hash)
     if (reservation.ledger_id, reservation.scope, reservation.entry.seq, reservation.entry.hash) != known:
         return "got another entry under this request"
-    if reservation.state.value in ("VOID", "RESERVED"):
-        return f"got a request that is {reservation.state.value}, so that it touched no row"
+    if reservation.state.value not in ("MEASURED", "RELEASED"):
+        return f"got a request that is {reservation.state.value}, so that no release came of it"
+    if reservation.digest != content_digest(case.directory.digests()):
+        return "got another release than the one that was paid for"
+    cost = reservation.cost
     slack = 1 - 2.0**-50  # floats of the certificate were rounded up from exact fractions
-    if reservation.cost.mu_squared < spending.spent_mu_squared * slack:
+    if cost.mu_squared < spending.spent_mu_squared * slack:
         return "got a charge that is too small"
-    return "got a charge of too small a delta" if reservation.cost.delta < spending.spent_delta * slack else ""
+    if cost.delta < spending.spent_delta * slack:
+        return "got a charge of too small a delta"
+    if spending.granted_mu_squared < cost.mu_squared * slack or spending.granted_delta < cost.delta * slack:
+        return "got a certificate that names a smaller grant than was charged"
+    return ""
 
 
 def signature(setting: asked.Signature, case: Case) -> Outcome:

@@ -14,12 +14,15 @@ from dpsynth.privacy.cost import ZERO, Cost
 class Reservation:
     """A charge that was taken. entry: as it was written. state: when this was asked for.
 
+    digest: SHA-256 of the content that was measured; empty before it was.
+
     Whoever wants to measure calls `Ledger.touched` first, which one program can do, once, while the state is RESERVED.
     """
 
     ledger_id: str
     entry: Entry
     state: State
+    digest: str = ""
 
     @property
     def scope(self) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from dpsynth.errors import LedgerError
 from dpsynth.ledger.entry import GENESIS, INTEGERS, LARGEST_AMOUNT, NOTHING, Amount, Entry, Kind, scopes_above
 
 LEDGER_ID = "ledger_id"
+CONTENT = "content_sha256"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class State(str, Enum):
@@ -32,10 +35,11 @@ BEFORE = {
 
 @dataclass(frozen=True)
 class Request:
-    """A reservation as its entry was written, and its state now."""
+    """A reservation as its entry was written, its state now, and the digest of what was measured, once it was."""
 
     reserve: Entry
     state: State
+    digest: str = ""
 
 
 @dataclass
@@ -127,6 +131,8 @@ class Book:
         reserve = known.reserve
         if (entry.scope, entry.plan_hash, entry.amount) != (reserve.scope, reserve.plan_hash, NOTHING):
             return [f"{where} does not agree with the reservation of request {entry.request_id!r}"]
+        if kind is Kind.MEASURED and not is_digest(entry.details.get(CONTENT)):
+            return [f"{where} does not say by a digest what was measured for request {entry.request_id!r}"]
         return []
 
     def _problems_of_reserve(self, entry: Entry, known: bool) -> list[str]:
@@ -153,7 +159,7 @@ class Book:
             self.requests[entry.request_id] = Request(entry, State.RESERVED)
             self._add(entry.scope, entry.amount)
         elif known is not None and entry.kind in State.__members__:
-            self.requests[entry.request_id] = Request(known.reserve, State(entry.kind))
+            self.requests[entry.request_id] = replace(known, state=State(entry.kind), digest=_digest(known, entry))
             if entry.kind == Kind.VOID and known.state is not State.VOID:
                 self._add(known.reserve.scope, NOTHING - known.reserve.amount)
         # Last: an interrupt before this line makes the entry be followed again, and then refused, never forgotten.
@@ -162,6 +168,15 @@ class Book:
     def _add(self, scope: str, amount: Amount) -> None:
         for above in scopes_above(scope):
             self.spent[above] = self.spent_in(above) + amount
+
+
+def is_digest(value: object) -> bool:
+    """Whether a value is a SHA-256 in 64 hexadecimal digits."""
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
+def _digest(known: Request, entry: Entry) -> str:
+    return str(entry.details.get(CONTENT, "")) if entry.kind == Kind.MEASURED else known.digest
 
 
 def chain_problems(entry: Entry, seq: int, newest: str) -> list[str]:

@@ -94,8 +94,8 @@ class Entry:
     """One event, never changed once written.
 
     seq: 1, 2, ... kind: a name of `Kind`. mu_squared_units, delta_units: the cap or the charge; 0 elsewhere.
-    time: UTC, ISO 8601, whole seconds; for people only, because a clock may go back. previous: the hash of the entry before
-    (64 zeros for the first). hash: SHA-256, hexadecimal, of the canonical JSON of every field but itself and the
+    time: UTC, ISO 8601, whole seconds; for people only, because a clock may go back. previous: the hash of the entry
+    before (64 zeros for the first). hash: SHA-256, hexadecimal, of the canonical JSON of every field but itself and the
     signature. signature: empty, or KEY_ID:BASE64, Ed25519 over the 32 bytes of the hash; the key is
     named as it is everywhere (`dpsynth.keys.key_id`).
 

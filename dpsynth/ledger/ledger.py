@@ -14,7 +14,7 @@ from dpsynth.keys import public_keys, read_private_key
 from dpsynth.ledger import policy
 from dpsynth.ledger.address import open_store
 from dpsynth.ledger.balance import Balance, Reservation, Spent, balances, spent_by
-from dpsynth.ledger.book import LEDGER_ID, Book, State
+from dpsynth.ledger.book import LEDGER_ID, Book, State, is_digest
 from dpsynth.ledger.check import Fault, Head, check
 from dpsynth.ledger.draft import CapAsked, Draft, cap_amount
 from dpsynth.ledger.entry import Amount, Detail, Entry, Kind, canonical_json, checked_scope, checked_text
@@ -152,9 +152,17 @@ class Ledger:
         """
         return self._event(Kind.TOUCHED, request_id, actor, reason)
 
-    def measured(self, request_id: str, *, actor: str = "", reason: str = "") -> Reservation:
-        """Record that the results are kept; a second call writes nothing. Raises LedgerError before `touched`."""
-        return self._event(Kind.MEASURED, request_id, actor, reason)
+    def measured(self, request_id: str, *, digest: str, actor: str = "", reason: str = "") -> Reservation:
+        """Record that the results are kept, and which they are; a second call with the same digest writes nothing.
+
+        digest: SHA-256 of what was paid for, 64 hexadecimal digits; no other release can show this charge.
+
+        Raises LedgerError before `touched`, and when the request was measured with another digest.
+        """
+        if not is_digest(digest):
+            raise SettingError("digest must be 64 hexadecimal digits in lower case; got another; try hexdigest()")
+        self._write(lambda book: policy.measured(book, request_id, digest, actor, reason))
+        return self.reservation(request_id)
 
     def released(self, request_id: str, *, actor: str = "", reason: str = "") -> Reservation:
         """Record that the release was written; a second call writes nothing. Raises LedgerError before `measured`."""
@@ -190,7 +198,7 @@ class Ledger:
         """The charge of a request and its state. Raises LedgerError when the request is not known."""
         book = self._book()
         request = policy.known_request(book, request_id)
-        return Reservation(book.ledger_id, request.reserve, request.state)
+        return Reservation(book.ledger_id, request.reserve, request.state, request.digest)
 
     def state(self, request_id: str) -> State:
         """What became of a request. Raises LedgerError when it is not known."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dpsynth.errors import LedgerError
 from dpsynth.ledger.balance import spent_by
-from dpsynth.ledger.book import BEFORE, Book, Request
+from dpsynth.ledger.book import BEFORE, CONTENT, Book, Request
 from dpsynth.ledger.draft import Draft
 from dpsynth.ledger.entry import Amount, Entry, Kind, checked_text
 from dpsynth.ledger.refusal import Refusal, quoted
@@ -17,7 +19,7 @@ _REPEATABLE = (Kind.MEASURED, Kind.RELEASED, Kind.VOID)
 _ADVICE = {
     Kind.TOUCHED: "try a new request_id: what was touched is spent, and another run of it is another charge",
     Kind.MEASURED: "try touched(request_id) before anything is measured",
-    Kind.RELEASED: "try measured(request_id) before the release is written",
+    Kind.RELEASED: "try measured(request_id, digest=...) before the release is written",
     Kind.VOID: "what was touched is spent and stays so",
 }
 
@@ -80,6 +82,19 @@ def event(book: Book, kind: Kind, request_id: str, actor: str, reason: str) -> D
         )
     entry = request.reserve
     return Draft(kind, entry.scope, entry.request_id, entry.plan_hash, actor=actor, reason=reason)
+
+
+def measured(book: Book, request_id: str, digest: str, actor: str, reason: str) -> Draft | None:
+    """The entry that says what was measured; None when it is there. Raises LedgerError when it says another thing."""
+    draft = event(book, Kind.MEASURED, request_id, actor, reason)
+    if draft is not None:
+        return replace(draft, details={CONTENT: digest})
+    if known_request(book, request_id).digest != digest:
+        raise LedgerError(
+            f"request {request_id!r} must be measured once; got another content than the first time; try a new"
+            " request_id, which is charged anew"
+        )
+    return None
 
 
 def known_request(book: Book, request_id: str) -> Request:

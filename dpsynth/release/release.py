@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from dpsynth.release import metadata
 from dpsynth.release.arrays import MAX_BYTES, from_npz, to_npz
 from dpsynth.release.bundle import Writer, write_directory
 from dpsynth.release.certificate import Certificate
+from dpsynth.release.content import content_digest
 from dpsynth.release.directory import Directory
 from dpsynth.release.documents import to_document
 from dpsynth.release.plain_words import plain_words
@@ -97,7 +99,26 @@ class Release:
         write_directory(Path(path), self._writers(quote_formulas), overwrite=overwrite)
         return Path(path)
 
-    def _writers(self, quote_formulas: bool) -> dict[str, Writer]:
+    def drawn(self, rows: int | None, seed: int | None) -> Release:
+        """This release with other synthetic rows, or itself where rows and seed are its own or None.
+
+        Privacy: free, as `sample`; the content that was paid for is the same.
+        """
+        wanted = self.rows if rows is None else rows, self.seed if seed is None else seed
+        if wanted == (self.rows, self.seed):
+            return self
+        certificate = replace(self.certificate, rows=wanted[0], seed=wanted[1])
+        return replace(self, certificate=certificate, rows=wanted[0], seed=wanted[1], stored=None)
+
+    @property
+    def content_digest(self) -> str:
+        """SHA-256 of what was paid for, measurements and model: of their files, as they lie there or will be saved."""
+        if self.stored is not None:
+            return content_digest(self.stored.digests())
+        return content_digest({name: hashlib.sha256(content).hexdigest() for name, content in self._content().items()})
+
+    def _content(self) -> dict[str, bytes]:
+        """The files of `content.CONTENT`; a release that was loaded and is saved again has the same bytes in them."""
         document, arrays = measurement_files.to_files(self.model.domain, self.measurements)
         model = {
             "format": MODEL_FORMAT,
@@ -107,6 +128,14 @@ class Release:
             "codec": self.codec.to_json(),
         }
         return {
+            "measurements.json": to_document(document),
+            "measurements.npz": to_npz(arrays),
+            "model.json": to_document(model),
+            "model.npz": to_npz(self.model.to_arrays()),
+        }
+
+    def _writers(self, quote_formulas: bool) -> dict[str, Writer]:
+        return {
             "synthetic.csv": lambda file: write_csv(
                 self.table, file, formats=date_formats(self.schema), quote_formulas=quote_formulas
             ),
@@ -114,10 +143,7 @@ class Release:
             "certificate.json": _bytes(to_document(self.certificate.to_json())),
             "certificate.txt": _bytes(plain_words(self.certificate).encode()),
             "schema.yaml": self.schema.save,
-            "measurements.npz": _bytes(to_npz(arrays)),
-            "measurements.json": _bytes(to_document(document)),
-            "model.npz": _bytes(to_npz(self.model.to_arrays())),
-            "model.json": _bytes(to_document(model)),
+            **{name: _bytes(content) for name, content in self._content().items()},
             **metadata.writers(self.schema, self.certificate, quote_formulas=quote_formulas),
         }
 

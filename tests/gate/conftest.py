@@ -21,7 +21,10 @@ from dpsynth.gate.decision import Decision, decide
 from dpsynth.gate.policy import Policy, default_policy
 from dpsynth.keys import new_key_pair, read_private_key
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.open import open_ledger
+from dpsynth.privacy.calibration import Guarantee
 from dpsynth.release.bundle import MANIFEST
+from dpsynth.release.certificate import LedgerRecord, Promise, Spending
 from dpsynth.release.directory import Directory
 from dpsynth.release.release import Release
 from dpsynth.release.signing import sign
@@ -29,6 +32,14 @@ from dpsynth.schema.text import to_yaml_text
 
 AT = date(2030, 6, 1)
 ATTACKS = ("copies", "calibrated-distance", "marginals")
+
+
+def release_of(seed: int, **charged: Any) -> Release:
+    """A release of a table drawn with this seed."""
+    rng = np.random.default_rng(seed)
+    table = {name: rng.integers(0, 4, 1500) for name in "abc"}
+    schema = dpsynth.Schema([dpsynth.Categorical(name, values=range(4), source="codebook 2019") for name in table])
+    return dpsynth.synthesize(table, schema, epsilon=1, delta=1e-6, synthesizer="independent", **charged)
 
 
 @dataclass
@@ -56,6 +67,31 @@ class World:
         shutil.rmtree(self.directory, ignore_errors=True)
         made.save(self.directory)
         self.audit()
+
+    def save_under_its_charge(self, seed: int) -> None:
+        """Put the release of another run, which no ledger knows, in the place of this one, with its charge."""
+        other = release_of(seed)
+        self.made = replace(other, certificate=replace(other.certificate, ledger=self.made.certificate.ledger))
+        self.save()
+
+    def charge(self, request_id: str) -> None:
+        """Let the certificate name a charge of its own, of a run that was cut off after it had touched the table."""
+        with open_ledger(self.place / "ledger.db") as ledger:
+            cost = ledger.reservation(self.made.certificate.ledger.request_id).cost
+            scope = self.made.certificate.ledger.scope
+            entry = ledger.reserve(scope, cost, request_id=request_id, plan_hash="plan").entry
+            ledger.touched(request_id)
+            id_, seq, newest = ledger.head
+        self.save(ledger=LedgerRecord(id_, scope, request_id, entry.seq, entry.hash, seq, newest))
+
+    def understate(self, part: float) -> None:
+        """Let the certificate say that only a part of what was charged was granted, spent and promised."""
+        certificate, cost = self.made.certificate, self.made.certificate.spending.granted_mu_squared * part
+        mechanisms = tuple(
+            replace(each, mu_squared=cost / len(certificate.mechanisms)) for each in certificate.mechanisms
+        )
+        promise = Promise.of(Guarantee(cost**0.5 * (1 + 1e-12), 0.0), epsilon=1.0, delta=1e-6)
+        self.save(mechanisms=mechanisms, spending=Spending(cost, 0.0, cost, 0.0), promise=promise)
 
     def audit(self, *, resign: bool = True, **changes: Any) -> None:
         """Put another audit beside the release; `changes` are made to its JSON, by dotted path."""
@@ -133,19 +169,8 @@ class World:
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> World:
     place = tmp_path_factory.mktemp("gate")
-    rng = np.random.default_rng(0)
-    table = {name: rng.integers(0, 4, 1500) for name in "abc"}
-    schema = dpsynth.Schema([dpsynth.Categorical(name, values=range(4), source="codebook 2019") for name in table])
     Ledger.init(place / "ledger.db", (4.0, 1e-6), "people").close()
-    made = dpsynth.synthesize(
-        table,
-        schema,
-        epsilon=1,
-        delta=1e-6,
-        synthesizer="independent",
-        ledger=place / "ledger.db",
-        scope="people/visits",
-    )
+    made = release_of(0, ledger=place / "ledger.db", scope="people/visits")
     new_key_pair(place / "key.pem")
     world = World(place, made)
     world.save()

@@ -89,6 +89,12 @@ def spoil(world: Any, name: str) -> dict[str, Any]:
         world.save(ledger=replace(world.made.certificate.ledger, request_id="other"))
     elif name == "another entry":
         world.save(ledger=replace(world.made.certificate.ledger, hash="0" * 64))
+    elif name == "another release under this charge":
+        world.save_under_its_charge(seed=1)
+    elif name == "a charge that was cut off":
+        world.charge("cut off")
+    elif name == "a certificate that names a smaller grant":
+        world.understate(0.5)
     elif name == "unsigned":
         (directory / "attestation.json").unlink()
     elif name == "key not handed in":
@@ -155,6 +161,9 @@ EXPECTED = {
     "edited ledger": {"ledger": "fail"},
     "another request": {"ledger": "fail"},
     "another entry": {"ledger": "fail"},
+    "another release under this charge": {"ledger": "fail"},
+    "a charge that was cut off": {"ledger": "fail"},
+    "a certificate that names a smaller grant": {"ledger": "fail"},
     "unsigned": {"signature": "undecided"},
     "key not handed in": {"signature": "undecided"},
     "wrong key": {"signature": "fail"},
@@ -189,6 +198,20 @@ def test_what_was_spoiled_does_not_pass(world: Any, name: str) -> None:
         beside = {"integrity", "policy_expiry", "waivers", "attempts"}
         assert {each.status for each in decision.rules if each.name not in beside} == {"undecided"}
     assert "nowhere.db" not in json.dumps(decision.to_json())
+
+
+def test_one_charge_pays_for_one_release(world: Any) -> None:
+    """A second run of the same plan with the ledger record of the first one is another release; its rows are not."""
+    world.save_under_its_charge(seed=1)
+    decision = world.decide()
+    assert statuses(decision) == {"ledger": "fail"}
+    assert "got another release than the one that was paid for" in decision["ledger"].words
+
+
+def test_rows_drawn_anew_are_the_release_that_was_paid_for(world: Any) -> None:
+    world.made = world.made.drawn(world.made.rows + 7, 12345)
+    world.save()
+    assert statuses(world.decide()) == {}
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

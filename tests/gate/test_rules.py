@@ -14,6 +14,7 @@ from dpsynth.gate import audit_rules, rules, settings
 from dpsynth.gate.decision import RULES, _result
 from dpsynth.gate.policy import Policy, asked
 from dpsynth.release.certificate import Certificate, LedgerRecord, Noise, PublicItem, public_items
+from dpsynth.release.content import CONTENT, content_digest
 from dpsynth.schema.schema import Schema
 
 
@@ -309,7 +310,8 @@ def test_ledger_by_the_certificate_alone(
     [
         ("RELEASED", 1.0, "pass"),
         ("MEASURED", 1.0, "pass"),
-        ("TOUCHED", 2.0, "pass"),
+        ("TOUCHED", 1.0, "fail"),  # no release came of it
+        ("RELEASED", 2.0, "fail"),  # the certificate says that half of it was granted
         ("RESERVED", 1.0, "fail"),
         ("VOID", 1.0, "fail"),
         ("RELEASED", 0.999999, "fail"),
@@ -323,19 +325,28 @@ def test_the_charge_must_cover_the_spending(
     assert record is not None
     spending = certificate.spending
     cost = SimpleNamespace(mu_squared=spending.spent_mu_squared * share, delta=spending.spent_delta)
+    digests = dict.fromkeys(CONTENT, "0" * 64)
     reservation = SimpleNamespace(
         ledger_id=record.ledger_id,
         scope=record.scope,
         entry=SimpleNamespace(seq=record.seq, hash=record.hash),
         state=SimpleNamespace(value=state),
         cost=cost,
+        digest=content_digest(digests),
     )
     case = charged(certificate, record, "ledger.db")
+    case.directory = SimpleNamespace(digests=lambda: digests)
     case.charge = lambda _: SimpleNamespace(faults=(), reservation=None if state is None else reservation)
     assert judged("ledger", settings.Ledger(), case) == status
     case.charge = lambda _: SimpleNamespace(faults=("entry 1 was edited",), reservation=reservation)
     assert judged("ledger", settings.Ledger(), case) == "fail"
-    for name, other in (("ledger_id", "x"), ("scope", "x"), ("entry", SimpleNamespace(seq=9, hash=record.hash))):
+    for name, other in (
+        ("ledger_id", "x"),
+        ("scope", "x"),
+        ("entry", SimpleNamespace(seq=9, hash=record.hash)),
+        ("digest", "0" * 64),
+        ("digest", ""),
+    ):
         wrong = SimpleNamespace(**{**vars(reservation), name: other})
         case.charge = lambda _, wrong=wrong: SimpleNamespace(faults=(), reservation=wrong)
         assert judged("ledger", settings.Ledger(), case) == "fail"

@@ -11,9 +11,15 @@ import pytest
 
 from dpsynth.errors import BudgetError, LedgerError, SettingError
 from dpsynth.ledger import Ledger, Refusal, State, open_ledger, whole_units
+from dpsynth.ledger.book import Book
+from dpsynth.ledger.check import check
+from dpsynth.ledger.draft import Draft
+from dpsynth.ledger.entry import Kind
 from dpsynth.ledger.sqlite import SqliteStore
 from dpsynth.privacy.calibration import Guarantee, budget_from
 from dpsynth.privacy.cost import Cost
+
+DIGEST = "5f" * 32
 
 
 def budget(epsilon: float, delta: float = 1e-6, reserved_delta: float = 0.0) -> Cost:
@@ -130,11 +136,45 @@ def test_the_life_of_a_request(ledger: Ledger) -> None:
     ledger.reserve("population", budget(0.5), request_id="run", plan_hash="plan")
     assert ledger.state("run") is State.RESERVED
     assert ledger.touched("run").state is State.TOUCHED
-    assert ledger.measured("run").state is State.MEASURED
-    assert ledger.measured("run").state is State.MEASURED
+    measured = ledger.measured("run", digest=DIGEST)
+    assert (measured.state, measured.digest) == (State.MEASURED, DIGEST)
+    assert ledger.measured("run", digest=DIGEST).state is State.MEASURED
     assert ledger.released("run").state is State.RELEASED
     assert ledger.released("run").state is State.RELEASED
     assert ledger.head.seq == 5
+    assert ledger.reservation("run").digest == DIGEST
+
+
+def test_a_charge_pays_for_one_content(ledger: Ledger, path: Path) -> None:
+    ledger.reserve("population", budget(0.5), request_id="run", plan_hash="plan")
+    ledger.touched("run")
+    for odd in ("", "0" * 63, "G" * 64, DIGEST.upper(), None):
+        with pytest.raises(SettingError, match="digest"):
+            ledger.measured("run", digest=odd)  # type: ignore[arg-type]
+    assert ledger.measured("run", digest=DIGEST).digest == DIGEST
+    with pytest.raises(LedgerError, match="another content"):
+        ledger.measured("run", digest="0" * 64)
+    assert (ledger.head.seq, ledger.reservation("run").digest) == (4, DIGEST)
+    ledger.released("run")
+    with open_ledger(path) as again:
+        assert again.reservation("run").digest == DIGEST
+
+
+@pytest.mark.parametrize("details", [{}, {"content_sha256": "0" * 63}, {"content_sha256": 1}, {"other": "0" * 64}])
+def test_an_entry_that_does_not_say_what_was_measured_is_impossible(
+    ledger: Ledger, details: dict[str, str | int]
+) -> None:
+    ledger.reserve("population", budget(0.5), request_id="run", plan_hash="plan")
+    ledger.touched("run")
+
+    def planted(book: Book) -> Draft:
+        return Draft(Kind.MEASURED, "population", "run", "plan", details=details)
+
+    with pytest.raises(LedgerError, match="by a digest"):
+        ledger._write(planted)
+    entries = list(ledger._store.entries())
+    forged = planted(Book()).sealed(4, entries[-1].hash, datetime(2026, 1, 1, tzinfo=UTC), None)
+    assert [fault.kind for fault in check([*entries, forged])] == ["impossible"]
 
 
 def test_only_one_program_may_touch_a_request(ledger: Ledger, path: Path) -> None:

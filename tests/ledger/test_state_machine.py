@@ -5,6 +5,7 @@ Long mode, 10,000 steps and more: HYPOTHESIS_PROFILE=thorough.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import tempfile
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from dpsynth.errors import BudgetError, LedgerError
-from dpsynth.ledger import Ledger, open_ledger
+from dpsynth.ledger import Ledger, Reservation, open_ledger
 from dpsynth.privacy.cost import Cost
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
@@ -40,6 +41,10 @@ def units(value: Fraction, unit: int, up: bool) -> Fraction:
 
 def rounded(cost: Cost, up: bool) -> tuple[Fraction, Fraction]:
     return units(cost.mu_squared, 2**48, up), units(cost.delta, 2**62, up)
+
+
+def digest(request: str) -> str:
+    return hashlib.sha256(request.encode()).hexdigest()
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -106,17 +111,24 @@ class LedgerMachine(RuleBasedStateMachine):
             assert found.state.value == self.states[request]
             assert (found.cost.mu_squared, found.cost.delta) == asked[2]
 
+    def event(self, request: str, event: str) -> Reservation:
+        more = {"digest": digest(request)} if event == "measured" else {}
+        found: Reservation = getattr(self.turn(), event)(request, **more)
+        return found
+
     @rule(request=requests, event=st.sampled_from(sorted(NEXT)))
     def move_on(self, request: str, event: str) -> None:
         before, after = NEXT[event]
         state = self.states.get(request)
         repeated = state == after and event != "touched"
         if state == before or repeated:
-            assert getattr(self.turn(), event)(request).state.value == after
+            found = self.event(request, event)
+            assert found.state.value == after
+            assert found.digest == (digest(request) if after in ("MEASURED", "RELEASED") else "")
             self.states[request] = after
         else:
             with pytest.raises(LedgerError):
-                getattr(self.turn(), event)(request)
+                self.event(request, event)
 
     @rule(scope=scopes, cost=costs, times=st.integers(1, 6))
     def cap(self, scope: str, cost: Cost, times: int) -> None:
