@@ -32,6 +32,10 @@ def gate(
         list[Path] | None,
         typer.Option("--key", metavar="FILE", help="Public key (PEM) of an accepted signer; repeatable."),
     ] = None,
+    sign_key: Annotated[
+        Path | None,
+        typer.Option("--sign-key", metavar="FILE", help="Private key (PEM) that signs the attempt in the ledger."),
+    ] = None,
     as_json: Json = False,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML.")] = None,
     markdown: Annotated[
@@ -63,7 +67,7 @@ def gate(
             if directory is None or policy is None:
                 missing = "a release directory" if directory is None else "--policy FILE"
                 raise typer.BadParameter(f"{missing} must be given; see also --print-default-policy")
-            decision = decide(directory, policy, ledger=ledger, public_keys=key or (), at=_day(at))
+            decision = decide(directory, policy, ledger=ledger, public_keys=key or (), sign_key=sign_key, at=_day(at))
             _write(decision, {"json": out, "junit": junit, "markdown": markdown, "sarif": sarif})
             if as_json:
                 print_json(decision.to_json())

@@ -67,6 +67,10 @@ def synthesize(
         str | None,
         typer.Option(help="Name of this request in the ledger: asked again, it gives the same release, free."),
     ] = None,
+    sign_key: Annotated[
+        Path | None,
+        typer.Option("--sign-key", metavar="FILE", help="Private key (PEM) that signs the entries of the ledger."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier release in --out.")] = False,
     quote_formulas: Annotated[
         bool, typer.Option("--quote-formulas", help="In the CSV, keep spreadsheets from running text as formulas.")
@@ -81,6 +85,8 @@ def synthesize(
     chosen = parsed_settings(settings)
     if audit_units is not None and audit_pool is None:
         raise typer.BadParameter("needs --audit-pool FILE for the coins", param_hint="--audit-units")
+    if sign_key is not None and ledger is None:
+        raise typer.BadParameter("needs --ledger ADDRESS for the entries to sign", param_hint="--sign-key")
     with refusals(as_json):
         import dpsynth
         from dpsynth.audit_pool import require_free_file
@@ -105,7 +111,7 @@ def synthesize(
                 seed=seed,
                 settings=chosen,
                 audit_pool=audit_pool is not None and (audit_units or True),
-                ledger=ledger,
+                ledger=dpsynth.open_ledger(ledger, sign_key=sign_key) if ledger and sign_key else ledger,
                 scope=scope,
                 request_id=request_id,
                 progress=show,

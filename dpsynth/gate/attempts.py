@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dpsynth.errors import DPSynthError
 from dpsynth.gate.evidence import Unavailable
+from dpsynth.ledger.entry import scopes_above
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from dpsynth.gate.settings import Rules
 
 
 @dataclass(frozen=True)
@@ -28,8 +34,28 @@ class Attempt:
     verdict: str
 
 
-def record(ledger: str, scope: str, decide: Callable[[tuple[Attempt, ...]], Attempt]) -> None:
-    """Hand all earlier attempts of a scope to `decide`, and write the one that it returns; nobody comes between.
+def counted_in(rules: Rules, scope: str) -> str | None:
+    """The scope in which tries of a release of `scope` are counted; None when it lies outside that of the policy.
+
+    Whoever charges a scope below gets no new tries: by default the highest scope of the rule `ledger` counts.
+    """
+    above = scopes_above(scope)
+    if rules.attempts is not None and rules.attempts.scope is not None:
+        return rules.attempts.scope if rules.attempts.scope in above else None
+    return min((each for each in rules.ledger.scopes or () if each in above), key=len, default=scope)
+
+
+def record(
+    ledger: str,
+    scope: str,
+    decide: Callable[[tuple[Attempt, ...]], Attempt],
+    *,
+    within: str | None = None,
+    sign_key: Ed25519PrivateKey | None = None,
+) -> None:
+    """Hand all earlier attempts at and below `within` to `decide`, and write the one that it returns to `scope`.
+
+    within: by default `scope`. sign_key: of the new entry. Nobody comes between what was seen and what is written.
 
     Raises Unavailable when the ledger cannot be read or written, or is not what it was.
     """
@@ -39,8 +65,8 @@ def record(ledger: str, scope: str, decide: Callable[[tuple[Attempt, ...]], Atte
         return asdict(decide(tuple(Attempt(**details) for details in earlier)))
 
     try:
-        with open_ledger(ledger) as opened:
-            opened.attempt(scope, written)
+        with open_ledger(ledger, sign_key=sign_key) as opened:
+            opened.attempt(scope, written, within=within)
     except (DPSynthError, OSError, TypeError):
         raise Unavailable("the attempt could not be written to the ledger; try `dpsynth ledger verify`") from None
 

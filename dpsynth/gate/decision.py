@@ -131,13 +131,15 @@ def decide(
     *,
     ledger: str | Path | None = None,
     public_keys: Sequence[Path | str | Ed25519PublicKey] = (),
+    sign_key: Path | str | None = None,
     at: date | None = None,
 ) -> Decision:
     """Decide whether a release may leave the house, from public evidence and a policy alone; no network is used.
 
     directory: the release, with audit.json and attestation.json beside its files. policy: a policy or its YAML file.
-    ledger: its address; the decision is then recorded as an attempt beside it. public_keys: of accepted signers.
-    at: the day on which ages and ends are judged, by default today (UTC).
+    ledger: its address; the decision is then recorded in it as an attempt. public_keys: of accepted signers, of
+    releases and of ledger entries. sign_key: PEM file of the private key that signs the attempt.
+    at: the day on which ages and ends are judged, by default today (UTC); a day that is over lets nothing pass.
 
     What is missing, unreadable or broken is "undecided", never "pass". Raises GateError when the policy is not valid,
     and SettingError when a key cannot be read; a caller must take either for "undecided".
@@ -147,8 +149,10 @@ def decide(
     """
     held = policy if isinstance(policy, Policy) else Policy.load(policy)
     address = None if ledger is None else str(ledger)
-    case = Case(Path(directory), held, at or today(), ledger=address, public_keys=public_keys)
+    now = today()  # once, so that midnight cannot come between
+    case = Case(Path(directory), held, at or now, ledger=address, public_keys=public_keys, sign_key=sign_key)
     results = [_waived(case, result) for result in _judged(case)]
+    results.append(_result("day", lambda: _day(case, now)))
     results.append(_result("policy_expiry", lambda: _expiry(case)))
     results.append(_result("waivers", lambda: _ends(case)))
     manifest, audit = _digest(lambda: case.directory.digests()[MANIFEST]), _digest(lambda: case.audit_sha256)
@@ -234,6 +238,15 @@ def _waived(case: Case, result: RuleResult) -> RuleResult:
     return replace(result, status="waived", words=words, evidence=evidence)
 
 
+def _day(case: Case, now: date) -> Outcome:
+    """An expired policy or waiver was in force on a day that is over, so that no such day may open the gate now."""
+    at = case.at.isoformat()
+    if case.at < now:
+        words = f"{at} is over: this shows what would have been decided then, and lets nothing pass now"
+        return Outcome("undecided", words, {"at": at})
+    return Outcome("pass", f"decided for {at}, which is not over", {"at": at})
+
+
 def _expiry(case: Case) -> Outcome:
     expires = case.policy.expires
     if case.at > expires:
@@ -268,12 +281,17 @@ def _attempted(case: Case, results: Sequence[RuleResult], manifest: str | None, 
         entry = case.certificate.ledger
         if entry is None:
             raise Unavailable("attempts are counted in a scope of the ledger, and the release was recorded in none")
-        scope = entry.scope
+        _require_signed(case)
+        counted = attempts.counted_in(case.policy.rules, entry.scope)
+        scope = entry.scope if counted is None else counted
 
         def judge(earlier: tuple[attempts.Attempt, ...]) -> attempts.Attempt:
             number = attempts.used(earlier, manifest, audit or "")
             evidence = {"got": number, "at_most": None if setting is None else setting.at_most, "scope": scope}
-            if setting is not None and number > setting.at_most:
+            if setting is not None and counted is None:
+                words = f"scope must be in {setting.scope!r}, where attempts are counted; got {entry.scope!r}"
+                outcome = Outcome("fail", words, evidence)
+            elif setting is not None and number > setting.at_most:
                 words = f"attempts in scope {scope!r} must be at most {setting.at_most}; got {number} with this one"
                 outcome = Outcome("fail", words, evidence)
             else:
@@ -282,7 +300,7 @@ def _attempted(case: Case, results: Sequence[RuleResult], manifest: str | None, 
             verdict = conclude([*results, *done])
             return attempts.Attempt(manifest, audit or "", case.policy.sha256, case.at.isoformat(), verdict)
 
-        attempts.record(case.ledger, scope, judge)
+        attempts.record(case.ledger, entry.scope, judge, within=scope, sign_key=case.sign_key)
         return Outcome("pass", "recorded")
 
     recorded = _result("attempts", attempted)
@@ -291,6 +309,15 @@ def _attempted(case: Case, results: Sequence[RuleResult], manifest: str | None, 
     # Where no rule asks, a release that no ledger knows is for the rule `ledger` to judge.
     unknown = setting is None and manifest is not None and _digest(lambda: case.certificate.created) is not None
     return [] if unknown and case.certificate.ledger is None else [_waived(case, recorded)]
+
+
+def _require_signed(case: Case) -> None:
+    """An unsigned entry would spoil a ledger whose entries must be signed, for every release that is in it."""
+    from dpsynth.keys import key_id
+
+    allowed = case.policy.rules.ledger.key_ids
+    if allowed and (case.sign_key is None or key_id(case.sign_key.public_key()) not in allowed):
+        raise Unavailable("the attempt must be signed by a key of the rule ledger; try --sign-key")
 
 
 def _digest(read: Callable[[], str | None]) -> str | None:

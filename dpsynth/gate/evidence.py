@@ -49,6 +49,7 @@ class Case:
     """One release before the gate: the policy, the day, and the evidence.
 
     public_keys: of those whose signatures are accepted, as PEM files or as keys. ledger: its address, or None.
+    sign_key: PEM file of the private key that signs what the gate writes to the ledger.
 
     Raises SettingError when a key cannot be read.
     """
@@ -61,11 +62,14 @@ class Case:
         *,
         ledger: str | None = None,
         public_keys: Sequence[Path | str | Ed25519PublicKey] = (),
+        sign_key: Path | str | None = None,
     ) -> None:
         from dpsynth.keys import public_keys as by_name
+        from dpsynth.keys import read_private_key
 
         self.path, self.policy, self.at, self.ledger = path, policy, at, ledger
         self.keys = by_name(public_keys)
+        self.sign_key = None if sign_key is None else read_private_key(sign_key)
 
     @cached_property
     def directory(self) -> Directory:
@@ -155,8 +159,10 @@ class Case:
             return False
         return now.digests() == self.directory.digests() and audit == self.audit_content
 
-    def charge(self, record: LedgerRecord) -> Charge:
+    def charge(self, record: LedgerRecord, keys: Sequence[Ed25519PublicKey] = ()) -> Charge:
         """What the ledger that was handed in says about the charge that a certificate names.
+
+        keys: where there are any, each entry must be signed by one of them.
 
         Unavailable when none was handed in or it cannot be read; its words name no address, which may hold a password.
         """
@@ -166,7 +172,7 @@ class Case:
             raise Unavailable("the certificate names a ledger, and none was handed in; try --ledger")
         try:
             with open_ledger(self.ledger) as ledger:
-                return _charge(ledger, record)
+                return _charge(ledger, record, keys)
         except DPSynthError:
             raise Unavailable("the ledger could not be opened or read; try `dpsynth ledger verify`") from None
 
@@ -179,10 +185,10 @@ class Charge:
     reservation: Reservation | None
 
 
-def _charge(ledger: Ledger, record: LedgerRecord) -> Charge:
+def _charge(ledger: Ledger, record: LedgerRecord, keys: Sequence[Ed25519PublicKey]) -> Charge:
     """The chain checked from its first entry to its last, with the two entries that the certificate knows."""
     known = [(record.ledger_id, record.head_seq, record.head_hash), (record.ledger_id, record.seq, record.hash)]
-    faults = tuple(fault.message for fault in ledger.verify(known))
+    faults = tuple(fault.message for fault in ledger.verify(known, keys=keys))
     if faults:  # nothing that it says about a request means anything
         return Charge(faults, None)
     try:

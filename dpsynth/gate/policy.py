@@ -18,7 +18,7 @@ from dpsynth.schema.wording import close_to, kind_of
 FORMAT = "dpsynth-policy"
 VERSION = 1
 FILE_LIMIT_BYTES = 1 << 20
-ALWAYS = ("integrity", "policy_expiry", "waivers")
+ALWAYS = ("integrity", "day", "policy_expiry", "waivers")
 """Rules that every decision holds; no waiver lifts them."""
 
 
@@ -213,7 +213,7 @@ rules:
   unit: {{record_level: without-identifier}}
   noise: {{exact: true}}
   ledger: {{needed: required}}
-  signature: {{needed: required, key_ids: []}}    # list the key ids that you accept
+  signature: {{needed: required, key_ids: []}}    # list the key ids that you accept; ledger has such a list too
   audit: {{needed: required}}
   audit_age: {{days_at_most: 90}}
   audit_verdict: {{allowed: [pass]}}

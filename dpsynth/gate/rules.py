@@ -118,7 +118,7 @@ def ledger(setting: asked.Ledger, case: Case) -> Outcome:
     """Whether the spending of this release stands in the ledger that was handed in, and its chain is whole."""
     record = case.certificate.ledger
     if record is None:
-        if setting.needed == "optional" and setting.scopes is None:
+        if setting.needed == "optional" and setting.scopes is None and not (setting.ledger_ids or setting.key_ids):
             return Outcome("pass", "the release was recorded in no ledger, and needs none", {"file": CERTIFICATE})
         return Outcome("fail", "ledger must hold the spending; got a release recorded in none", {"file": CERTIFICATE})
     evidence = {"file": CERTIFICATE, "ledger_id": record.ledger_id, "scope": record.scope, "seq": record.seq}
@@ -126,15 +126,21 @@ def ledger(setting: asked.Ledger, case: Case) -> Outcome:
     if setting.scopes is not None and not covered:
         words = f"scope must be in {', '.join(map(repr, setting.scopes))}; got {record.scope!r}"
         return Outcome("fail", words, evidence)
-    if case.ledger is None and setting.needed == "optional":
+    if setting.ledger_ids and record.ledger_id not in setting.ledger_ids:
+        words = f"ledger must be one of {', '.join(map(repr, setting.ledger_ids))}; got {record.ledger_id!r}"
+        return Outcome("fail", words, evidence)
+    if case.ledger is None and setting.needed == "optional" and not setting.key_ids:
         return Outcome("pass", "the certificate names a ledger; it was not handed in, and need not be", evidence)
-    charge = case.charge(record)
+    keys = [case.keys[each] for each in setting.key_ids if each in case.keys]
+    charge = case.charge(record, keys)
     if charge.faults:
         shown = "; ".join(charge.faults[:3])
         return Outcome("fail", f"ledger must be whole and hold what the certificate names; {shown}", evidence)
     wrong = _uncharged(case, charge.reservation)
     if wrong:
         return Outcome("fail", f"ledger must hold the spending of this release; {wrong}", evidence)
+    if setting.key_ids and not keys:
+        raise Unavailable("entries must be signed by a key of the policy, and none of those was handed in; try --key")
     return Outcome("pass", f"entry {record.seq} charges {record.scope!r} with what was spent", evidence)
 
 

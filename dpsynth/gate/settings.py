@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from dpsynth.ledger.entry import checked_scope
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 Texts = Annotated[tuple[Text, ...], Field(max_length=10_000)]
+KeyIds = Annotated[tuple[Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")], ...], Field(max_length=1000)]
+Scope = Annotated[Text, AfterValidator(checked_scope)]
 Needed = Literal["required", "optional"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -69,17 +73,25 @@ class Noise(Part):
 
 
 class Ledger(Part):
-    """Whether the spending must stand in a ledger that was handed in and verified."""
+    """Whether the spending must stand in a ledger that was handed in and verified, which, and signed by whom."""
 
     needed: Needed = Field(default="required", description="required or optional")
-    scopes: Texts | None = Field(default=None, description="a list of scopes; a scope covers those below it")
+    scopes: Annotated[tuple[Scope, ...], Field(max_length=1000)] | None = Field(
+        default=None, description="a list of scopes; a scope covers those below it"
+    )
+    ledger_ids: Texts = Field(default=(), description="a list of ids of ledgers; empty: any")
+    key_ids: KeyIds = Field(
+        default=(), description="a list of key ids (64 hexadecimal digits); empty: entries need not be signed"
+    )
 
 
 class Signature(Part):
     """Whether a signature must verify with a key that was handed in, and which keys are accepted."""
 
     needed: Needed = Field(default="required", description="required or optional")
-    key_ids: Texts = Field(default=(), description="a list of key ids; empty: every key that is handed in")
+    key_ids: KeyIds = Field(
+        default=(), description="a list of key ids (64 hexadecimal digits); empty: every key that is handed in"
+    )
 
 
 class Audit(Part):
@@ -160,9 +172,12 @@ class Rows(Part):
 
 
 class Attempts(Part):
-    """Largest number of different releases and audits decided on in one scope of the ledger, this one included."""
+    """Largest number of different releases and audits decided on at and below a scope of the ledger, with this one."""
 
     at_most: int = Field(ge=1, description="a whole number, 1 or more")
+    scope: Scope | None = Field(
+        default=None, description="the scope that counts; left out: the highest of the rule ledger, else the release's"
+    )
 
 
 class Metadata(Part):

@@ -48,7 +48,7 @@ class Book:
 
     ledger_id: drawn at random when the ledger was made; the first entry's details hold it. caps: the newest cap of
     each scope that has one. requests: by request_id, in the order of their reservations. spent: what the requests
-    of a scope and of all scopes below it cost, those that are VOID left out. attempts: decisions of gates, by scope.
+    of a scope and of all scopes below it cost, those that are VOID left out. attempts: decisions of gates.
 
     Privacy: a charge counts against every cap on its scope's path, so no cap is ever exceeded by the sum of what was
     charged at and below it. Costs in (mu^2, delta0) add under adaptive composition, also across analysts.
@@ -60,7 +60,7 @@ class Book:
     caps: dict[str, Entry] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     spent: dict[str, Amount] = field(default_factory=dict)
-    attempts: dict[str, list[Entry]] = field(default_factory=dict)
+    attempts: list[Entry] = field(default_factory=list)
 
     def spent_in(self, scope: str) -> Amount:
         """What the requests of `scope`, and of all scopes below it, cost."""
@@ -95,6 +95,10 @@ class Book:
             for request in self.requests.values()
             if request.state is not State.VOID and scope in scopes_above(request.reserve.scope)
         )
+
+    def attempts_in(self, scope: str) -> tuple[Entry, ...]:
+        """The decisions of gates on releases of `scope` and of all scopes below it, oldest first."""
+        return tuple(entry for entry in self.attempts if scope in scopes_above(entry.scope))
 
     def follow(self, entry: Entry) -> None:
         """Take `entry` in as the next one. Raises LedgerError, and takes nothing in, when it cannot be."""
@@ -154,7 +158,7 @@ class Book:
         if entry.kind == Kind.CAP:
             self.caps[entry.scope] = entry
         elif entry.kind == Kind.ATTEMPT:
-            self.attempts.setdefault(entry.scope, []).append(entry)
+            self.attempts.append(entry)
         elif entry.kind == Kind.RESERVE and known is None:
             self.requests[entry.request_id] = Request(entry, State.RESERVED)
             self._add(entry.scope, entry.amount)

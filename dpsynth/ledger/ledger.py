@@ -17,7 +17,7 @@ from dpsynth.ledger.balance import Balance, Reservation, Spent, balances, spent_
 from dpsynth.ledger.book import LEDGER_ID, Book, State, is_digest
 from dpsynth.ledger.check import Fault, Head, check
 from dpsynth.ledger.draft import CapAsked, Draft, cap_amount
-from dpsynth.ledger.entry import Amount, Detail, Entry, Kind, canonical_json, checked_scope, checked_text
+from dpsynth.ledger.entry import Amount, Detail, Entry, Kind, canonical_json, checked_scope, checked_text, scopes_above
 from dpsynth.ledger.refusal import Quote, quoted
 from dpsynth.ledger.store import Store
 from dpsynth.privacy.cost import Cost
@@ -176,18 +176,28 @@ class Ledger:
         return self._event(Kind.VOID, request_id, actor, reason)
 
     def attempt(
-        self, scope: str, decide: Callable[[tuple[Mapping[str, Detail], ...]], Mapping[str, Detail]], *, actor: str = ""
+        self,
+        scope: str,
+        decide: Callable[[tuple[Mapping[str, Detail], ...]], Mapping[str, Detail]],
+        *,
+        within: str | None = None,
+        actor: str = "",
     ) -> Mapping[str, Detail]:
         """Record that a gate decided on a release of `scope`; nobody comes between what it saw and what it wrote.
 
-        decide: from the details of all earlier attempts of the scope, oldest first, to those of this one; it may be
-        called again. Costs nothing: it counts how often somebody tried.
+        decide: from the details of all earlier attempts at and below the scope `within` (by default `scope`), oldest
+        first, to those of this one; it may be called again. Costs nothing: it counts how often somebody tried.
+
+        Raises SettingError when `scope` does not lie in `within`.
         """
         scope = checked_scope(scope)
+        counted = scope if within is None else checked_scope(within)
+        if counted not in scopes_above(scope):
+            raise SettingError(f"within ({counted}) must be {scope!r} or a scope above it; try {scope.split('/')[0]!r}")
         written: list[Mapping[str, Detail]] = []
 
         def draft(book: Book) -> Draft:
-            earlier = tuple(entry.details for entry in book.attempts.get(scope, ()))
+            earlier = tuple(entry.details for entry in book.attempts_in(counted))
             written[:] = [decide(earlier)]
             return Draft(Kind.ATTEMPT, scope, actor=actor, details=written[0])
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import dpsynth
 from dpsynth.cli.gate import gate
 from dpsynth.gate.policy import Policy
+from dpsynth.keys import key_id, new_key_pair, read_public_key
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(gate)
@@ -101,6 +102,33 @@ def test_what_cannot_be_decided_ends_with_2(release: Path, lenient: Path, argume
     result = run(*(each.format(release=release, policy=lenient) for each in arguments))
     assert result.exit_code == 2, result.output
     assert words in " ".join(result.output.replace("│", "").split())
+
+
+def test_a_day_that_is_over_ends_with_2(release: Path, lenient: Path) -> None:
+    result = run(release, "--policy", lenient, "--at", "2020-01-01")
+    assert result.exit_code == 2, result.output
+    assert "UNDECIDED" in result.stdout
+    assert "lets nothing pass now" in result.stdout
+
+
+def test_a_gate_signs_its_attempts(tmp_path: Path) -> None:
+    public = new_key_pair(tmp_path / "key.pem")
+    named = key_id(read_public_key(public))
+    ledger, policy = tmp_path / "ledger.db", tmp_path / "policy.yaml"
+    dpsynth.Ledger.init(ledger, (2.0, 1e-6), sign_key=tmp_path / "key.pem").close()
+    schema = dpsynth.Schema([dpsynth.Boolean("d")])
+    with dpsynth.open_ledger(ledger, sign_key=tmp_path / "key.pem") as opened:
+        made = dpsynth.synthesize({"d": [True, False] * 300}, schema, epsilon=1, delta=1e-6, ledger=opened)
+    release = made.save(tmp_path / "release")
+    asked = RULES.replace("ledger: {needed: optional}", f"ledger: {{key_ids: [{named}]}}")
+    policy.write_text(HEAD + asked + "}\n")
+    given = (release, "--policy", policy, "--ledger", ledger, "--key", public, "--at", "2030-01-01")
+    assert run(*given).exit_code == 2
+    for _ in range(2):
+        result = run(*given, "--sign-key", tmp_path / "key.pem")
+        assert result.exit_code == 0, result.output
+    with dpsynth.open_ledger(ledger) as opened:
+        assert opened.verify(keys=[public]) == ()
 
 
 def test_a_broken_gate_ends_with_2(release: Path, lenient: Path, monkeypatch: pytest.MonkeyPatch) -> None:

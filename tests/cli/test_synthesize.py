@@ -15,6 +15,7 @@ import dpsynth
 from dpsynth.audit_pool import AuditPool
 from dpsynth.cli.app import app
 from dpsynth.errors import DataError
+from dpsynth.keys import new_key_pair
 from dpsynth.release.certificate import PoolRecord
 
 CANARY = "CANARY-4711-Jane-Doe"
@@ -98,6 +99,29 @@ def test_the_coins_of_a_pool_go_to_a_file_of_their_own(
     assert "must be a new file" in result.output
     result = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "other", "--audit-units", "10"))
     assert result.exit_code == 2
+
+
+def test_the_entries_of_the_ledger_are_signed(
+    schema_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake_release: Callable[..., Any]
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def synthesize(*_: Any, **options: Any) -> Any:
+        seen.update(options)
+        return fake_release()
+
+    monkeypatch.setattr(dpsynth, "synthesize", synthesize)
+    public, ledger = new_key_pair(tmp_path / "key.pem"), str(tmp_path / "ledger.db")
+    dpsynth.Ledger.init(ledger, 1.0, sign_key=tmp_path / "key.pem").close()
+    more = ("--ledger", ledger, "--sign-key", str(tmp_path / "key.pem"))
+    result = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "out", *more))
+    assert result.exit_code == 0, result.output
+    with seen["ledger"] as opened:
+        opened.cap("population", 2.0)
+        assert opened.verify(keys=[public]) == ()
+    alone = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "other", *more[2:]))
+    assert alone.exit_code == 2
+    assert "needs --ledger" in alone.output
 
 
 def test_json_holds_the_certificate(

@@ -19,7 +19,7 @@ from attacks.report.document import AuditReport
 from attacks.report.records import AuditedClaim, Control, FindingRecord, Identity, Levels
 from dpsynth.gate.decision import Decision, decide
 from dpsynth.gate.policy import Policy, default_policy
-from dpsynth.keys import new_key_pair, read_private_key
+from dpsynth.keys import key_id, new_key_pair, read_private_key
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
 from dpsynth.privacy.calibration import Guarantee
@@ -73,6 +73,15 @@ class World:
         other = release_of(seed)
         self.made = replace(other, certificate=replace(other.certificate, ledger=self.made.certificate.ledger))
         self.save()
+
+    def sign_ledger(self) -> dict[str, str]:
+        """The same release charged to a ledger in which each entry is signed by the key of the release."""
+        address = str(self.place / "signed.db")
+        Ledger.init(address, (4.0, 1e-6), "people", sign_key=self.place / "key.pem").close()
+        with open_ledger(address, sign_key=self.place / "key.pem") as ledger:
+            self.made = release_of(0, ledger=ledger, scope="people/visits")
+        self.save()
+        return {"ledger": address, "key_id": key_id(read_private_key(self.place / "key.pem").public_key())}
 
     def charge(self, request_id: str) -> None:
         """Let the certificate name a charge of its own, of a run that was cut off after it had touched the table."""
@@ -164,6 +173,11 @@ class World:
             levels=Levels(),
             power="",
         )
+
+
+@pytest.fixture(name="release_of")
+def _release_of() -> Callable[..., Release]:
+    return release_of
 
 
 @pytest.fixture(scope="session")

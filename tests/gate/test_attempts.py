@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dpsynth.gate.attempts import Attempt, record, used
+from dpsynth.errors import SettingError
+from dpsynth.gate import settings
+from dpsynth.gate.attempts import Attempt, counted_in, record, used
 from dpsynth.gate.evidence import Unavailable
+from dpsynth.gate.settings import Rules
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
 
@@ -44,7 +47,7 @@ def test_each_sees_all_before_it(ledger: str) -> None:
         assert opened.explain("people") == ()
 
 
-def test_scopes_are_counted_by_themselves(ledger: str) -> None:
+def test_a_scope_is_counted_with_those_below_it(ledger: str) -> None:
     record(ledger, "people", lambda _: attempt("x"))
     lengths: list[int] = []
 
@@ -54,7 +57,55 @@ def test_scopes_are_counted_by_themselves(ledger: str) -> None:
 
     record(ledger, "people/visits", look)
     record(ledger, "people", look)
-    assert lengths == [0, 1]
+    record(ledger, "people/labs", look)
+    assert lengths == [0, 2, 0]
+
+
+def test_a_scope_above_counts_all_tries_below_it(ledger: str) -> None:
+    """As one step: nobody comes between what was counted above and what is written below."""
+    seen: list[list[str]] = []
+
+    def tried(scope: str, name: str) -> None:
+        def decide(earlier: tuple[Attempt, ...]) -> Attempt:
+            seen.append([each.release for each in earlier])
+            return attempt(name)
+
+        record(ledger, scope, decide, within="people/visits")
+
+    tried("people/visits", "1")
+    tried("people/visits/a", "2")
+    record(ledger, "people/visitors", lambda _: attempt("another scope"))
+    tried("people/visits/b/c", "3")
+    tried("people/visits/a", "4")
+    assert seen == [["1", "2", "3"][:length] for length in range(4)]
+    with open_ledger(ledger) as opened:
+        written = [entry.scope for entry in opened._store.entries() if entry.kind == "ATTEMPT"]
+        assert written == [
+            "people/visits", "people/visits/a", "people/visitors", "people/visits/b/c", "people/visits/a"
+        ]  # fmt: skip
+        assert opened.verify() == ()
+        with pytest.raises(SettingError, match="within"):
+            opened.attempt("people/visitors", lambda _: {}, within="people/visits")
+
+
+@pytest.mark.parametrize(
+    ("own", "scopes", "counted"),
+    [
+        (None, None, "people/visits/a"),
+        (None, ["people/visits"], "people/visits"),
+        (None, ["people/visits", "people", "people/visits/a"], "people"),
+        (None, ["people/visit", "people/labs"], "people/visits/a"),
+        ("people/visits", ["people"], "people/visits"),
+        ("people/visits/a", None, "people/visits/a"),
+        ("people/labs", ["people"], None),
+        ("people/visits/a/b", None, None),
+        ("people/visit", None, None),
+    ],
+)
+def test_where_tries_are_counted(own: str | None, scopes: list[str] | None, counted: str | None) -> None:
+    attempts: dict[str, object] = {"at_most": 2} | ({} if own is None else {"scope": own})
+    rules = Rules(ledger=settings.Ledger(scopes=scopes and tuple(scopes)), attempts=attempts, mu={"at_most": 1.0})
+    assert counted_in(rules, "people/visits/a") == counted
 
 
 def test_nothing_is_written_when_the_decision_breaks_down(ledger: str) -> None:

@@ -21,9 +21,11 @@ from dpsynth.gate import decision as decisions
 from dpsynth.gate.decision import RULES, Decision, RuleResult, conclude, decide, json_schema
 from dpsynth.gate.evidence import Outcome
 from dpsynth.gate.policy import Policy, default_policy
-from dpsynth.keys import new_key_pair
+from dpsynth.keys import key_id, new_key_pair, read_public_key
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.open import open_ledger
 from dpsynth.release.certificate import Noise
+from dpsynth.release.release import Release
 from dpsynth.schema.text import to_yaml_text
 
 AT = date(2030, 6, 1)
@@ -195,7 +197,7 @@ def test_what_was_spoiled_does_not_pass(world: Any, name: str) -> None:
     assert decision.verdict == ("fail" if "fail" in expected.values() else "undecided")
     assert decision.exit_code == {"fail": 1, "undecided": 2}[decision.verdict]
     if "integrity" in expected:
-        beside = {"integrity", "policy_expiry", "waivers", "attempts"}
+        beside = {"integrity", "day", "policy_expiry", "waivers", "attempts"}
         assert {each.status for each in decision.rules if each.name not in beside} == {"undecided"}
     assert "nowhere.db" not in json.dumps(decision.to_json())
 
@@ -237,6 +239,76 @@ def test_keys_of_the_policy(world: Any, policy: Callable[..., Policy]) -> None:
         assert world.decide(asked, public_keys=[other, world.public_key])["signature"].status == status
     with pytest.raises(SettingError):
         world.decide(public_keys=[world.place / "no.pem"])
+
+
+def test_ledgers_of_the_policy(world: Any, policy: Callable[..., Policy]) -> None:
+    named = world.made.certificate.ledger.ledger_id
+    for ledger_ids, status in (([named], "pass"), (["0" * 32], "fail"), (["0" * 32, named], "pass"), ([], "pass")):
+        asked = policy({"ledger": {"ledger_ids": ledger_ids}})
+        assert world.decide(asked)["ledger"].status == status
+    # Another ledger with an id of the policy does not hold the charge.
+    Ledger.init(world.place / "other.db", (4.0, 1e-6), "people").close()
+    other = policy({"ledger": {"ledger_ids": [named]}})
+    assert world.decide(other, ledger=world.place / "other.db")["ledger"].status == "fail"
+
+
+def test_keys_of_the_entries(world: Any, policy: Callable[..., Policy]) -> None:
+    """Every entry must be by a key that the policy lists and that was handed in, those of the gate among them."""
+    signed, stranger = world.sign_ledger(), new_key_pair(world.place / "stranger.pem")
+    named, unknown = signed["key_id"], key_id(read_public_key(stranger))
+    asked = policy({"ledger": {"key_ids": [named]}})
+    given = {"ledger": signed["ledger"], "public_keys": [stranger, world.public_key]}
+    for _ in range(3):
+        assert statuses(world.decide(asked, sign_key=world.place / "key.pem", **given)) == {}
+    without = world.decide(asked, **{**given, "public_keys": [stranger]}, sign_key=world.place / "key.pem")
+    assert without["ledger"].status == "undecided"
+    assert "none of those was handed in" in without["ledger"].words
+    wrong = policy({"ledger": {"key_ids": [unknown]}})
+    assert world.decide(wrong, **given)["ledger"].status == "fail"
+    # Optional, and no ledger: nobody can say who signed.
+    optional = policy({"ledger": {"needed": "optional", "key_ids": [named]}})
+    assert world.decide(optional, **{**given, "ledger": None})["ledger"].status == "undecided"
+
+
+def test_a_gate_without_a_key_does_not_spoil_a_signed_ledger(world: Any, policy: Callable[..., Policy]) -> None:
+    signed, other = world.sign_ledger(), new_key_pair(world.place / "other.pem")
+    asked = policy({"ledger": {"key_ids": [signed["key_id"]]}})
+    for sign_key in (None, world.place / "other.pem"):
+        decision = world.decide(asked, ledger=signed["ledger"], sign_key=sign_key)
+        assert statuses(decision) == {"attempts": "undecided"}
+    with open_ledger(signed["ledger"]) as ledger:
+        assert ledger.verify(keys=[world.public_key]) == ()
+    # Where the policy asks for no signed entries, the attempt is written as it is, and the next gate that asks fails.
+    world.decide(policy(), ledger=signed["ledger"])
+    spoiled = world.decide(asked, ledger=signed["ledger"], sign_key=world.place / "key.pem", public_keys=[
+        other, world.public_key
+    ])  # fmt: skip
+    assert statuses(spoiled) == {"ledger": "fail"}
+    assert "is not signed by a known key" in spoiled["ledger"].words
+
+
+def test_a_day_that_is_over_lets_nothing_pass(world: Any, policy: Callable[..., Policy]) -> None:
+    """Neither an expired policy nor an ended waiver comes back to life by asking for a day on which it was in force."""
+    now = decisions.today()
+    few = policy({"rows": {"at_most": 1}}, waivers=[{**WAIVER, "until": now.isoformat()}], expires=now.isoformat())
+    assert world.decide(few, at=now).verdict == "pass"
+    assert world.decide(few, at=now)["day"].status == "pass"
+    for before in (now - timedelta(days=1), date(2000, 1, 1)):
+        decision = world.decide(few, at=before)
+        assert (decision.verdict, statuses(decision)) == ("undecided", {"day": "undecided", "rows": "waived"})
+        assert decision == world.decide(few, at=before)
+        assert "lets nothing pass now" in decision["day"].words
+    broken = policy({"rows": {"at_most": 1}})
+    assert world.decide(broken, at=date(2000, 1, 1)).verdict == "fail"
+
+
+def test_the_day_of_the_system_is_never_over(
+    world: Any, policy: Callable[..., Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At midnight: the day is read once where nobody gave one."""
+    days = iter([date(2030, 1, 1), date(2030, 1, 2), date(2030, 1, 3)])
+    monkeypatch.setattr(decisions, "today", lambda: next(days))
+    assert world.decide(policy(), at=None)["day"].status == "pass"
 
 
 def test_a_policy_that_has_expired_passes_nothing(world: Any, policy: Callable[..., Policy]) -> None:
@@ -391,6 +463,30 @@ def test_attempts_are_counted_and_capped(world: Any, policy: Callable[..., Polic
     assert (third["attempts"].status, third.verdict) == ("fail", "fail")
     waived = policy({"attempts": {"at_most": 2}}, waivers=[{**WAIVER, "rule": "attempts"}])
     assert statuses(world.decide(waived)) == {"attempts": "waived"}
+
+
+def test_scopes_below_give_no_new_tries(
+    world: Any, policy: Callable[..., Policy], release_of: Callable[..., Release]
+) -> None:
+    """Releases of the same people, each charged to a scope of its own below that of the policy."""
+    one = {"attempts": {"at_most": 1}}
+    asked = {
+        "own scope": policy(one),
+        "covered": policy({**one, "ledger": {"scopes": ["people"]}}),
+        "named": policy({"attempts": {"at_most": 1, "scope": "people"}}),
+        "elsewhere": policy({"attempts": {"at_most": 1, "scope": "others"}}),
+    }
+    assert {world.decide(each)["attempts"].status for name, each in asked.items() if name != "elsewhere"} == {"pass"}
+    elsewhere = world.decide(asked["elsewhere"])
+    assert (elsewhere.verdict, statuses(elsewhere)) == ("fail", {"attempts": "fail"})
+    assert "must be in 'others'" in elsewhere["attempts"].words
+    world.made = release_of(3, ledger=world.place / "ledger.db", scope="people/visits/again")
+    world.save()
+    found = {name: world.decide(each)["attempts"] for name, each in asked.items()}
+    assert {name: each.status for name, each in found.items()} == {
+        "own scope": "pass", "covered": "fail", "named": "fail", "elsewhere": "fail"
+    }  # fmt: skip
+    assert (found["covered"].evidence["got"], found["covered"].evidence["scope"]) == (2, "people")
 
 
 def test_attempts_that_cannot_be_recorded_are_undecided(

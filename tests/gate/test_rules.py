@@ -297,6 +297,11 @@ def charged(certificate: Certificate, record: LedgerRecord | None, ledger: str |
         ({"needed": "optional", "scopes": ("people",)}, RECORD, "pass"),
         ({"needed": "optional", "scopes": ("peop",)}, RECORD, "fail"),
         ({"scopes": ("people/other",)}, RECORD, "fail"),
+        ({"needed": "optional", "ledger_ids": ("id",)}, RECORD, "pass"),
+        ({"needed": "optional", "ledger_ids": ("other",)}, RECORD, "fail"),
+        ({"needed": "optional", "ledger_ids": ("i",)}, RECORD, "fail"),
+        ({"needed": "optional", "ledger_ids": ("id",)}, None, "fail"),
+        ({"needed": "optional", "key_ids": ("0" * 64,)}, None, "fail"),
     ],
 )
 def test_ledger_by_the_certificate_alone(
@@ -336,9 +341,9 @@ def test_the_charge_must_cover_the_spending(
     )
     case = charged(certificate, record, "ledger.db")
     case.directory = SimpleNamespace(digests=lambda: digests)
-    case.charge = lambda _: SimpleNamespace(faults=(), reservation=None if state is None else reservation)
+    case.charge = lambda *_: SimpleNamespace(faults=(), reservation=None if state is None else reservation)
     assert judged("ledger", settings.Ledger(), case) == status
-    case.charge = lambda _: SimpleNamespace(faults=("entry 1 was edited",), reservation=reservation)
+    case.charge = lambda *_: SimpleNamespace(faults=("entry 1 was edited",), reservation=reservation)
     assert judged("ledger", settings.Ledger(), case) == "fail"
     for name, other in (
         ("ledger_id", "x"),
@@ -348,7 +353,7 @@ def test_the_charge_must_cover_the_spending(
         ("digest", ""),
     ):
         wrong = SimpleNamespace(**{**vars(reservation), name: other})
-        case.charge = lambda _, wrong=wrong: SimpleNamespace(faults=(), reservation=wrong)
+        case.charge = lambda *_, wrong=wrong: SimpleNamespace(faults=(), reservation=wrong)
         assert judged("ledger", settings.Ledger(), case) == "fail"
 
 
