@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Literal
 from attacks.report import words
 from attacks.report.law import LawEntry, law_map
 from attacks.report.records import (
+    SOFTWARE,
     STRICT,
     AuditedClaim,
     Check,
@@ -80,6 +81,9 @@ class AuditReport:
         What the audit could have seen follows from the number of targets. That may be the number of private rows, so
         it stays in only where the size of a pool was public beforehand, and the table had room for it.
 
+        Numbers by free names, such as thresholds of the caller's own, stay out: whoever reads the edition checks it
+        against a contract that knows every name.
+
         Privacy: the verdict and whether controls passed are still functions of the private rows.
         """
         sized = self.claim.targets_public
@@ -88,7 +92,12 @@ class AuditReport:
             power=self.power if sized else "",
             power_curve=self.power_curve if sized else (),
             edition="public",
-            identity=replace(self.identity, seed=None),
+            identity=replace(
+                self.identity,
+                seed=None,
+                software={name: version for name, version in self.identity.software.items() if name in SOFTWARE},
+            ),
+            levels=replace(self.levels, policy={}),
             reasons=(words.PUBLIC_REASONS[self.verdict],),
             findings=tuple(
                 replace(each, why="", measured=None, power=each.power if sized else {}) for each in self.findings
@@ -212,6 +221,8 @@ def _leaks(report: AuditReport) -> list[str]:
         return []
     parts: Iterable[tuple[str, bool]] = (
         ("a seed", report.identity.seed is not None),
+        ("software of other names", not set(report.identity.software) <= set(SOFTWARE)),
+        ("thresholds by free names", bool(report.levels.policy)),
         ("diagnostics", bool(report.diagnostics)),
         ("numbers of attacks", any(each.measured is not None or each.why for each in report.findings)),
         ("numbers of targets", not report.claim.targets_public and _tells_targets(report)),

@@ -16,6 +16,9 @@ Design = Literal["pool", "pool of pairs", "pairs", "none"]
 Ran = Literal["ran", "not run", "failed"]
 Answer = Literal["pass", "fail", "not applicable", "unknown"]
 
+SOFTWARE = ("dpsynth", "python", "numpy", "scipy")
+"""What a report names versions of; a public edition names no other."""
+
 STRICT: dict[str, Any] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 
@@ -250,12 +253,8 @@ def software_versions() -> dict[str, str]:
 
     import dpsynth
 
-    return {
-        "dpsynth": dpsynth.__version__,
-        "python": platform.python_version(),
-        "numpy": numpy.__version__,
-        "scipy": scipy.__version__,
-    }
+    versions = dpsynth.__version__, platform.python_version(), numpy.__version__, scipy.__version__
+    return dict(zip(SOFTWARE, versions, strict=True))
 
 
 def as_json(name: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def audit(content: Content) -> Markup:
     tone = words.TONES[found.verdict]
     design = {
         "pool": "before the fit, a secret coin decided for each target whether it took part",
+        "pool of pairs": "before the fit, a secret coin decided for each pair of targets which one took part",
         "pairs": "each pair of targets holds one row that took part and one that did not",
         "none": "nobody recorded which targets took part",
     }[found.claim.design]

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from typer.testing import CliRunner, Result
 
 import dpsynth
+from attacks.report.document import AuditReport
+from attacks.report.records import AuditedClaim, Identity
 from dpsynth.cli.sign import PASSPHRASE, sign
 from dpsynth.cli.verify import verify
 from dpsynth.keys import read_private_key
@@ -71,9 +73,14 @@ def test_a_signed_release_verifies(release: Path, key: Path) -> None:
 
 def _audit(release: Path, edition: str) -> dict[str, Any]:
     digest = hashlib.sha256((release / "synthetic.parquet").read_bytes()).hexdigest()
-    identity = {"report_id": "r", "sha256": digest, "hashed": "file bytes", "seed": None}
-    head = {"format": "dpsynth-audit", "version": 1, "edition": edition, "verdict": "pass"}
-    return {**head, "identity": identity, "findings": []}
+    found = AuditReport(
+        identity=Identity("0f" * 16, "2026-01-01T00:00:00Z", digest, "file bytes", 60, ("a",), "independent"),
+        claim=AuditedClaim(True, 1.0, 1e-6, None, 0.0, "add-remove", "one row", "none"),
+        verdict="inconclusive",
+        reasons=("Nothing ran.",),
+        findings=(),
+    )
+    return (found.public() if edition == "public" else found).to_json()
 
 
 def test_only_a_public_audit_is_attached(release: Path, key: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 import dpsynth
 from attacks.report.document import AuditReport
 from attacks.report.records import AuditedClaim, Control, FindingRecord, Identity, Levels
+from attacks.report.words import PUBLIC_REASONS
 from dpsynth.gate.decision import Decision, decide
 from dpsynth.gate.policy import Policy, default_policy
 from dpsynth.keys import key_id, new_key_pair, read_private_key
@@ -103,7 +104,12 @@ class World:
         self.save(mechanisms=mechanisms, spending=Spending(cost, 0.0, cost, 0.0), promise=promise)
 
     def audit(self, *, resign: bool = True, **changes: Any) -> None:
-        """Put another audit beside the release; `changes` are made to its JSON, by dotted path."""
+        """Put another audit beside the release; `changes` are made to its JSON, by dotted path.
+
+        With another verdict come the reasons that a public edition gives for it.
+        """
+        if "verdict" in changes:
+            changes.setdefault("reasons", [PUBLIC_REASONS[changes["verdict"]]])
         document = self.report().public().to_json()
         for path, value in changes.items():
             *outer, last = path.split("__")

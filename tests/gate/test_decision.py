@@ -116,6 +116,8 @@ def spoil(world: Any, name: str) -> dict[str, Any]:
         world.sign()
     elif name == "numbers in a public audit":
         world.audit(identity__seed=3)
+    elif name == "a private number beside the audit":
+        world.audit(checks=[{"name": "x", "question": "x", "status": "pass", "words": "0.7", "public": True}])
     elif name == "audit of another table":
         world.audit(identity__sha256="0" * 64)
     elif name == "audit of a table in memory":
@@ -173,6 +175,7 @@ EXPECTED = {
     "no audit": {"audit": "undecided", "audit_verdict": "undecided", "attack_risk": "undecided"},
     "steward's audit": {"audit": "fail", "audit_verdict": "undecided"},
     "numbers in a public audit": {"audit": "fail"},
+    "a private number beside the audit": {"audit": "fail"},
     "audit of another table": {"audit": "fail"},
     "audit of a table in memory": {"audit": "fail"},
     "audit of a weaker claim": {"audit": "fail"},

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import dpsynth
+from attacks.report.document import AuditReport
+from attacks.report.records import AuditedClaim, FindingRecord, Identity
 from dpsynth.keys import new_key_pair, read_private_key
 from dpsynth.release.release import Release
 from dpsynth.release.signing import sign
@@ -43,25 +45,24 @@ def make_release(*, rows: int = 60, seed: int = 1, epsilon: float = 2.0) -> Rele
 
 
 def audit_document(directory: Path, **changes: Any) -> dict[str, Any]:
-    """A public audit as short as it can be, of the table in a directory."""
-    identity = {
-        "report_id": "5f1c",
-        "created": "2026-01-01T00:00:00Z",
-        "sha256": hashlib.sha256((directory / "synthetic.parquet").read_bytes()).hexdigest(),
-        "hashed": "file bytes",
-        "seed": None,
-        **changes.pop("identity", {}),
-    }
-    return {
-        "format": "dpsynth-audit",
-        "version": 1,
-        "edition": "public",
-        "verdict": "pass",
-        "identity": identity,
-        "findings": [{"attack": "copies", "measured": None}],
-        "diagnostics": [],
-        **changes,
-    }
+    """A public audit of the table in a directory, as attacks writes it."""
+    found = AuditReport(
+        identity=Identity(
+            report_id="5f1c" * 8,
+            created="2026-01-01T00:00:00Z",
+            sha256=hashlib.sha256((directory / "synthetic.parquet").read_bytes()).hexdigest(),
+            hashed="file bytes",
+            rows=60,
+            columns=("sex", "age"),
+            synthesizer="independent",
+        ),
+        claim=AuditedClaim(True, 2.0, 1e-6, None, 0.0, "add-remove", "one row", "pool"),
+        verdict=changes.pop("verdict", "pass"),
+        reasons=("It stood.",),
+        findings=(FindingRecord("copies", "", "membership", "the release", "all targets", "ran", "", {}, None),),
+    )
+    document = found.public().to_json()
+    return {**document, "identity": {**document["identity"], **changes.pop("identity", {})}, **changes}
 
 
 @dataclass(frozen=True)

@@ -315,13 +315,14 @@ def test_the_other_program_knows_the_gaussian_curve(mu: float, epsilon: float, d
     [
         ({"edition": "steward"}, "public edition"),
         ({"format": "other"}, "audit report"),
-        ({"verdict": None}, "verdict"),
+        ({"reasons": []}, "reasons of its own"),
         ({"identity": {"sha256": "0" * 64}}, "another table"),
         ({"identity": {"hashed": "canonical table"}}, "in memory"),
-        ({"identity": {"seed": 3}}, "a seed"),
+        ({"identity": {"seed": 3}}, "identity.seed"),
         ({"diagnostics": [{"name": "distance"}]}, "diagnostics"),
-        ({"findings": [{"attack": "copies", "measured": {"auc": 0.7}}]}, "numbers of attacks"),
-        ({"findings": None}, "numbers of attacks"),
+        ({"findings": [{"attack": "copies", "measured": {"auc": 0.7}}]}, "findings.0.measured"),
+        ({"findings": None}, "findings"),
+        ({"auc": 0.7}, "a key that is not known"),
     ],
 )
 def test_an_audit_that_is_not_public_or_not_of_this_table_fails(
