@@ -1,0 +1,119 @@
+"""The sum of clipped gradients of single rows, by Opacus, and gradients as one vector."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dpsynth.errors import SettingError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class HasLosses(Protocol):
+    """A module, and the loss of each row under it."""
+
+    module: torch.nn.Module
+
+    def losses(self, codes: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+        """Shape (rows,); see `dp_sgd.Trainee`."""
+        ...
+
+
+class ClippedGradients:
+    """Sums of clipped gradients of one network's rows; a context manager, so that hooks are taken off again.
+
+    Raises SettingError for a network in which one row may change what another one's gradient is: a layer with
+    statistics of the batch, or with buffers.
+    """
+
+    def __init__(self, network: HasLosses, clip: float) -> None:
+        from opacus.grad_sample import GradSampleModuleFastGradientClipping
+        from opacus.validators import ModuleValidator
+
+        faults = ModuleValidator.validate(network.module, strict=False)
+        if faults or any(True for _ in network.module.buffers()):
+            raise SettingError(f"network must keep rows apart; got {type(faults[0]).__name__ if faults else 'buffers'}")
+        self.network, self.clip = network, clip
+        self.hooked: Any = GradSampleModuleFastGradientClipping(
+            network.module, max_grad_norm=clip, use_ghost_clipping=True, loss_reduction="sum", strict=True
+        )
+
+    def __enter__(self) -> ClippedGradients:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hooked.remove_hooks()
+
+    def sum(self, codes: npt.NDArray[np.integer[Any]], word: int, block_rows: int) -> npt.NDArray[np.float64]:
+        """The sum over rows of gradients scaled down to norm `clip`, shape (coordinates,); zero without rows.
+
+        codes: shape (rows, columns). word: 64 random bits, from which the rows' own draws are made. A row whose
+        gradient is no finite vector counts as one whose gradient is zero; where even a public row breaks the network,
+        all of the block do.
+        """
+        import torch
+
+        parameters = [p for p in self.network.module.parameters() if p.requires_grad]
+        device = parameters[0].device
+        draws = torch.Generator(device=device)
+        draws.manual_seed(word & (2**63 - 1))
+        total = torch.zeros(sum(p.numel() for p in parameters), dtype=torch.float64, device=device)
+        for first in range(0, len(codes), block_rows):
+            block = torch.as_tensor(codes[first : first + block_rows].astype(np.int64), device=device)
+            with warnings.catch_warnings():
+                # Codes have no gradient of their own, which torch finds worth a remark.
+                warnings.filterwarnings("ignore", "Full backward hook is firing")
+                total += self._of_block(block, draws, parameters)
+        return np.asarray(total.cpu().numpy())
+
+    def _of_block(self, block: torch.Tensor, draws: torch.Generator, parameters: list[Any]) -> torch.Tensor:
+        import torch
+
+        # Once for the norms, once for the sum: both passes see the same draws.
+        state = draws.get_state()
+        losses = self.network.losses(block, draws)
+        self.network.module.zero_grad(set_to_none=True)
+        losses.sum().backward(retain_graph=True)
+        norms = self.hooked.get_norm_sample()
+        sound = torch.isfinite(norms) & torch.isfinite(losses)
+        factors = (self.clip / norms.clamp_min(1e-12)).clamp(max=1.0)
+        self.hooked.disable_hooks()
+        self.network.module.zero_grad(set_to_none=True)
+        if not bool(sound.all()):
+            # Rows that broke down are exchanged for a public one that counts nothing; all others keep their draws.
+            factors = torch.where(sound, factors, torch.zeros_like(factors))
+            draws.set_state(state)
+            losses = self.network.losses(torch.where(sound[:, None], block, torch.zeros_like(block)), draws)
+        (factors.detach() * losses).sum().backward()
+        self.hooked.enable_hooks()
+        self._forget()
+        found = torch.cat([p.grad.reshape(-1) for p in parameters]).to(torch.float64)
+        return found if bool(torch.isfinite(found).all()) else torch.zeros_like(found)
+
+    def _forget(self) -> None:
+        """Opacus keeps what it saw of single rows with the module."""
+        for module in self.network.module.modules():
+            if hasattr(module, "activations"):
+                module.activations = []
+        for parameter in self.network.module.parameters():
+            parameter._norm_sample = None
+            parameter.grad_sample = None
+
+
+def set_gradient(module: torch.nn.Module, vector: npt.NDArray[np.float64]) -> None:
+    """Put a vector of all coordinates into `.grad` of the parameters, in their order."""
+    import torch
+
+    place = 0
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            part = vector[place : place + parameter.numel()]
+            place += parameter.numel()
+            parameter.grad = torch.as_tensor(part, dtype=parameter.dtype, device=parameter.device).reshape(
+                parameter.shape
+            )

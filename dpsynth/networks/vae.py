@@ -1,0 +1,156 @@
+"""A variational autoencoder over coded rows.
+
+Sources: Kingma, Welling, "Auto-Encoding Variational Bayes", ICLR 2014; Higgins et al., "beta-VAE", ICLR 2017 (the
+weight of the divergence). Under differential privacy: trained by `DPSGD`, with an average of its weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dpsynth.networks.extra import load_torch
+from dpsynth.networks.layers import (
+    Average,
+    from_arrays,
+    log_likelihoods,
+    one_hot,
+    optimizer_state,
+    perceptron,
+    probabilities,
+    public_draws,
+    restore_optimizer,
+    to_arrays,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class VaeTraining:
+    """Settings of an autoencoder and of its training (see `dp_sgd.Training`).
+
+    sizes: codes of each column. hidden: widths of the hidden layer. latent: numbers of the hidden code. beta: weight
+    of the divergence from the prior. learning_rate: of Adam; it falls to a tenth along a half cosine over `steps`.
+    decay: of the average of the weights. start: parameters to start with, by name, or None.
+    """
+
+    sizes: tuple[int, ...]
+    hidden: int
+    latent: int
+    beta: float
+    learning_rate: float
+    steps: int
+    decay: float = 0.99
+    start_from: Arrays | None = None
+
+    def start(self, device: str) -> VaeTrainee:
+        """The autoencoder, ready for its first step."""
+        return VaeTrainee(self, device)
+
+    @property
+    def coordinates(self) -> int:
+        """How many parameters both halves have."""
+        width, hidden, latent = sum(self.sizes), self.hidden, self.latent
+        return (width + 1) * hidden + (hidden + 1) * 2 * latent + (latent + 1) * hidden + (hidden + 1) * width
+
+    def describe(self) -> dict[str, Any]:
+        """Kind, widths and rates."""
+        names = ("hidden", "latent", "beta", "learning_rate", "decay")
+        return {"kind": "variational autoencoder", **{name: getattr(self, name) for name in names}}
+
+
+class VaeTrainee:
+    """An autoencoder in training."""
+
+    def __init__(self, settings: VaeTraining, device: str) -> None:
+        torch = load_torch("vae")
+        self.settings, self.device = settings, device
+        width, draws = sum(settings.sizes), public_draws(0)
+        self.module = torch.nn.ModuleDict(
+            {
+                "encoder": perceptron((width, settings.hidden, 2 * settings.latent), draws),
+                "decoder": perceptron((settings.latent, settings.hidden, width), draws),
+            }
+        ).to(device)
+        if settings.start_from is not None:
+            from_arrays(self.module, settings.start_from)
+        self.optimizer = torch.optim.Adam(self.module.parameters(), lr=settings.learning_rate)
+        self.average = Average(self.module, settings.decay)
+
+    def losses(self, codes: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+        """Negative evidence bounds, shape (rows,), in nats."""
+        torch = load_torch()
+        inputs = one_hot(codes, self.settings.sizes)
+        mean, log_variance = self.module["encoder"](inputs).chunk(2, dim=1)
+        log_variance = log_variance.clamp(-8, 8)
+        noise = torch.randn(mean.shape, generator=draws, device=mean.device)
+        logits = self.module["decoder"](mean + noise * torch.exp(log_variance / 2))
+        divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
+        return self.settings.beta * divergence - log_likelihoods(logits, codes, self.settings.sizes)
+
+    def update(self, step: int) -> None:
+        """One step of Adam by the gradient that is there; the average takes it in."""
+        rate = self.settings.learning_rate * (0.55 + 0.45 * math.cos(math.pi * step / self.settings.steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.average.take()
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Parameters, averages and moments."""
+        kept = {f"parameter {name}": array for name, array in to_arrays(self.module).items()}
+        kept |= {f"average {name}": array for name, array in self.average.arrays().items()}
+        kept |= {f"moment {name}": array for name, array in optimizer_state(self.optimizer)}
+        return {**kept, "taken": np.array(self.average.taken)}
+
+    def restore(self, state: Arrays) -> None:
+        """The inverse of `state`."""
+        torch = load_torch()
+        parts: dict[str, dict[str, Any]] = {"parameter": {}, "average": {}, "moment": {}}
+        for name, array in state.items():
+            if name != "taken":
+                kind, _, rest = name.partition(" ")
+                parts[kind][rest] = array
+        from_arrays(self.module, parts["parameter"])
+        self.average.held = {name: torch.tensor(a, device=self.device) for name, a in parts["average"].items()}
+        self.average.taken = int(state["taken"])
+        restore_optimizer(self.optimizer, parts["moment"])
+
+    def result(self) -> dict[str, npt.NDArray[Any]]:
+        """The averaged parameters of both halves, by name."""
+        return self.average.arrays()
+
+
+def decode(settings: VaeTraining, parameters: Arrays, latents: npt.NDArray[np.float32]) -> list[npt.NDArray[Any]]:
+    """For each column the distributions at the given latents, shape (latents, codes)."""
+    torch = load_torch("vae")
+    network = VaeTrainee(settings, "cpu")
+    from_arrays(network.module, parameters)
+    with torch.no_grad():
+        logits = network.module["decoder"](torch.as_tensor(latents))
+        tables = probabilities(logits.double(), settings.sizes)
+    return [np.asarray(part.numpy()) for part in torch.split(tables, list(settings.sizes), dim=1)]
+
+
+def pretrained(settings: VaeTraining, codes: npt.NDArray[np.integer[Any]], batch: int, epochs: int) -> VaeTrainee:
+    """An autoencoder trained without noise on rows that cost nothing any more, such as those of a released model."""
+    torch = load_torch("vae")
+    network, draws = VaeTrainee(settings, "cpu"), public_draws(1)
+    rows = torch.as_tensor(codes.astype(np.int64))
+    step = 0
+    for _ in range(epochs):
+        for some in torch.randperm(len(rows), generator=draws).split(batch):
+            network.optimizer.zero_grad()
+            network.losses(rows[some], draws).mean().backward()
+            network.update(min(step, settings.steps))
+            step += 1
+    return network
