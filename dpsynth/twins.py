@@ -25,6 +25,7 @@ from dpsynth.engine import Request, run_request, settle
 from dpsynth.errors import SettingError
 from dpsynth.mechanisms.count import Count
 from dpsynth.mechanisms.dependence import PairDependence
+from dpsynth.mechanisms.feature_sums import FeatureSums
 from dpsynth.mechanisms.marginals import Marginals, ResidualMarginals
 from dpsynth.mechanisms.mechanism import Mechanism
 from dpsynth.mechanisms.partitions import Partitions, threshold
@@ -199,6 +200,9 @@ def evidence(mechanism: Any, answer: Any, table: Counter, neighbour: Counter) ->
             )
         case Count() | PairDependence():
             return gaussian(answer, exact, other, mechanism.stddev)
+        case FeatureSums():
+            noisy = np.asarray(answer) * mechanism.features.bound.scale
+            return gaussian(noisy, exact, other, mechanism.stddev)
         case SelectCliques():
             return _cliques(mechanism, answer, exact, other)
         case SelectParents():

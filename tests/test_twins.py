@@ -18,7 +18,9 @@ from dpsynth.engine import run_request, settle
 from dpsynth.errors import SettingError
 from dpsynth.mechanisms.count import Count
 from dpsynth.mechanisms.dependence import PairDependence
+from dpsynth.mechanisms.feature_sums import FeatureSums
 from dpsynth.mechanisms.marginals import Marginals, ResidualMarginals
+from dpsynth.mechanisms.pair_products import PairProducts
 from dpsynth.mechanisms.partitions import Partitions
 from dpsynth.mechanisms.privtree import PrivTree
 from dpsynth.mechanisms.quantiles import Quantiles, QuartileCells
@@ -57,6 +59,9 @@ MECHANISMS = {
     "count": Count(2.0),
     "marginals": Marginals(CODEC, (("a",), ("a", "b")), (2.0, 3.0)),
     "residuals": ResidualMarginals(CODEC, PAIRS, (1.5, 2.0, 0.9)),
+    "feature sums": FeatureSums(
+        CODEC, PairProducts(CODEC.domain, (np.array([-4, 5]), np.array([-1, 3]), np.array([2, -6])), 2, 40), 25.0
+    ),
     "dependence": PairDependence(CODEC, (np.array([2.0, 3.0]),) * 3, 5.0, 2.5),
     "picks": SelectCliques(CODEC, PAIRS, REFERENCES, (0, 1, 0), 0.3, 2),
     "tree": SelectCliques(CODEC, PAIRS, REFERENCES, (0, 1, 0), 0.2, 2, acyclic=True, weights=(1, 2, 1)),

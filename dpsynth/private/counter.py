@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Clique
+from dpsynth.features import FeatureMap
+from dpsynth.private.coded_rows import CodedRows
 from dpsynth.schema.schema import Schema
 
 
@@ -18,7 +20,7 @@ class Counter(Protocol):
 
     Answers are exact and therefore secret: only a mechanism may call these, and only inside a session.
     One row adds 1 to `total`, at most 1 to one entry of `frequencies` and of `histogram`, and 1 to
-    exactly one cell of each marginal.
+    exactly one cell of each marginal; to `sums` it adds its own feature vector.
     """
 
     @property
@@ -40,4 +42,12 @@ class Counter(Protocol):
 
     def marginals(self, codec: Codec, cliques: Sequence[Clique]) -> Mapping[Clique, NDArray[np.int64]]:
         """Rows in each cell of each clique, shape `codec.domain.shape(clique)`."""
+        ...
+
+    def sums(self, codec: Codec, features: FeatureMap) -> NDArray[np.int64]:
+        """Sum over all rows of the feature vector of the row's codes, int64 of shape (features.length,)."""
+        ...
+
+    def coded_rows(self, codec: Codec) -> CodedRows:
+        """The codes of every row. Raises SettingError where the rows are not in memory."""
         ...

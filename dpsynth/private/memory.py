@@ -11,6 +11,8 @@ from dpsynth.codec.categorical import Codes
 from dpsynth.codec.codec import Codec, ColumnCodec
 from dpsynth.domain import Clique
 from dpsynth.errors import SettingError
+from dpsynth.features import FeatureMap
+from dpsynth.private.coded_rows import CodedRows
 from dpsynth.private.table import PrivateTable, Rows, Ticks
 from dpsynth.schema.columns import Datetime, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
@@ -19,6 +21,8 @@ from dpsynth.schema.schema import Schema
 DENSE_TICKS = 1 << 22
 # Exact marginals that are kept in case they are asked for again: 240 MB at most.
 KEPT_CELLS = 30_000_000
+# Rows whose feature vectors are summed at a time: a few thousand features of each stay in some 100 MB.
+FEATURE_ROWS = 4_096
 
 
 class MemoryCounter:
@@ -91,6 +95,26 @@ class MemoryCounter:
         answers = {clique: (counted[clique] if clique in counted else self._kept[clique]).view() for clique in wanted}
         self._keep({clique: counted[clique] for clique in unknown})
         return answers
+
+    def sums(self, codec: Codec, features: FeatureMap) -> NDArray[np.int64]:
+        """Sum over all rows of the feature vector of the row's codes, int64 of shape (features.length,)."""
+        rows = self._rows()
+        self._forget_other_codecs(codec, set(features.domain.columns))
+        columns = {column: self._codes(codec, column, rows) for column in features.domain}
+        summed = np.zeros(features.length, dtype=np.int64)
+        for first in range(0, rows.count, FEATURE_ROWS):
+            block = slice(first, first + FEATURE_ROWS)
+            summed += features.sums({column: codes[block] for column, codes in columns.items()})
+        return summed
+
+    def coded_rows(self, codec: Codec) -> CodedRows:
+        """The codes of every row: for mechanisms that look at rows one by one."""
+        rows = self._rows()
+        self._forget_other_codecs(codec, set(codec.domain.columns))
+        matrix = np.zeros((rows.count, len(codec.domain)), dtype=np.uint32)
+        for place, column in enumerate(codec.domain):
+            matrix[:, place] = self._codes(codec, column, rows)
+        return CodedRows(matrix)
 
     def _forget_other_codecs(self, codec: Codec, columns: set[str]) -> None:
         """Let go of the codes of these columns, and of the marginals, that were made with another codec."""

@@ -17,6 +17,7 @@ from dpsynth.codec.binned import BinnedCodec
 from dpsynth.codec.categorical import OpenCodec
 from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.errors import SessionClosedError
+from dpsynth.mechanisms.random_fourier import TURN, RandomFourier
 from dpsynth.privacy.randomness import InsecureTestEntropy
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.counter import Counter
@@ -79,6 +80,13 @@ def plain_code(column: str, value: object) -> int:
     return int(value >= "2020-01-11")
 
 
+def cosines() -> RandomFourier:
+    """Random phases of all columns, as a map of features."""
+    rng = np.random.default_rng(0)
+    angles = tuple(rng.integers(0, TURN, (size, 4)).astype(np.uint16) for size in CODEC.domain.sizes)
+    return RandomFourier(CODEC.domain, (np.arange(4),) * len(angles), angles, 4)
+
+
 @pytest.mark.parametrize("name", COUNTERS)
 @given(rows=ROWS)
 def test_equal_integers_on_the_same_rows(name, rows):
@@ -88,6 +96,13 @@ def test_equal_integers_on_the_same_rows(name, rows):
     edges = np.array([0, 1, 3, 7, 8, 21])
     sizes = [row["size"] for row in rows if row["size"] is not None]
     assert counter.histogram("size", edges).tolist() == np.histogram(sizes, [*edges[:-1], 20.5])[0].tolist()
+    features = cosines()
+    expected = np.zeros(features.length, dtype=np.int64)
+    for row in rows:
+        expected += features.sums({column: np.array([plain_code(column, row[column])]) for column in SCHEMA.names})
+    summed = counter.sums(CODEC, features)
+    assert summed.dtype == np.int64
+    assert np.array_equal(summed, expected)
     cliques = [(), *((column,) for column in SCHEMA.names), *combinations(SCHEMA.names, 2), SCHEMA.names[:3]]
     marginals = counter.marginals(CODEC, cliques)
     for clique in cliques:
@@ -96,6 +111,16 @@ def test_equal_integers_on_the_same_rows(name, rows):
             expected[tuple(plain_code(column, row[column]) for column in clique)] += 1
         assert marginals[clique].dtype == np.int64
         assert np.array_equal(marginals[clique], expected), clique
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_sums_do_not_depend_on_blocks_of_rows(name):
+    """More rows than are summed at a time; of one row all blocks hold as many."""
+    row = {"colour": "green", "city": "Oslo", "size": 7, "member": True, "joined": "2020-01-30"}
+    features = cosines()
+    one = COUNTERS[name](frame_of([row])).sums(CODEC, features)
+    assert np.array_equal(COUNTERS[name](frame_of([row] * 10_000)).sums(CODEC, features), 10_000 * one)
+    assert not COUNTERS[name](frame_of([])).sums(CODEC, features).any()
 
 
 @pytest.mark.parametrize("name", COUNTERS)
@@ -113,6 +138,11 @@ def test_a_closed_table_is_not_counted_any_more():
     counter = MemoryCounter(table)
     counter.marginals(CODEC, [("colour",)])
     table.close()
-    for ask in (counter.total, lambda: counter.frequencies("city"), lambda: counter.marginals(CODEC, [("colour",)])):
+    for ask in (
+        counter.total,
+        lambda: counter.frequencies("city"),
+        lambda: counter.marginals(CODEC, [("colour",)]),
+        lambda: counter.sums(CODEC, cosines()),
+    ):
         with pytest.raises(SessionClosedError):
             ask()

@@ -44,6 +44,13 @@ class PlainCounter:
             out[clique] = table
         return out
 
+    def sums(self, codec: Codec, features: Any) -> np.ndarray:
+        total = np.zeros(features.length, dtype=np.int64)
+        for row in self.rows:
+            codes = {name: codec.encode_column(name, np.array([row[codec[name].source]])) for name in features.domain}
+            total += features.sums(codes)
+        return total
+
 
 @dataclass(frozen=True)
 class Tiny:
