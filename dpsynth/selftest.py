@@ -30,6 +30,8 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
     "aim": {"rounds_per_column": 1, "gap": 1.0},  # few rounds, loosely fitted: quick
     "mwem": {"rounds": 3, "gap": 1.0},
     "mixture": {"stages": 1, "stage_steps": 1},  # the model is not looked at
+    "kde": {"fit_steps": 1},
+    "dp_merf": {"fit_steps": 1},
 }
 COLOURS = ("red", "green", "blue")
 

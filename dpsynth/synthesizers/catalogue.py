@@ -10,8 +10,12 @@ from typing import Any
 from dpsynth.errors import SettingError
 from dpsynth.synthesizers.aim import AIM
 from dpsynth.synthesizers.auto import AUTO, SUMMARY
+from dpsynth.synthesizers.copula import Copula
 from dpsynth.synthesizers.direct import Direct
+from dpsynth.synthesizers.dp_merf import DPMERF
 from dpsynth.synthesizers.independent import Independent
+from dpsynth.synthesizers.kde import KDE
+from dpsynth.synthesizers.kmeans_mixture import KMeansMixture
 from dpsynth.synthesizers.mixture import Mixture
 from dpsynth.synthesizers.mosaic import Mosaic
 from dpsynth.synthesizers.mst import MST
@@ -32,6 +36,10 @@ CATALOGUE: dict[str, type[Any]] = {
     "privsyn": PrivSyn,
     "priview": PriView,
     "mixture": Mixture,
+    "copula": Copula,
+    "kde": KDE,
+    "kmeans_mixture": KMeansMixture,
+    "dp_merf": DPMERF,
     "direct": Direct,
     "independent": Independent,
 }

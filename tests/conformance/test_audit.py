@@ -16,7 +16,7 @@ from attacks.statistics.gdp_lower_bound import gdp_lower_bound
 from dpsynth.codec.categorical import OpenCodec
 from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.engine import run_request, settle
-from dpsynth.mechanisms import marginals
+from dpsynth.mechanisms import feature_sums, marginals
 from dpsynth.mechanisms.select import SelectCliques, rate_within
 from dpsynth.models.random_field import RandomField
 from dpsynth.privacy.gaussian_profile import epsilon_of
@@ -29,6 +29,7 @@ FALSE_ALARM = 1e-6 / (2 * len(NAMES) + 3)  # in all, for the tests that must not
 SETTINGS = {"direct": {"marginals": "a,b;b,c"}}
 # What costs time and spends nothing: how well a model is fitted, and into how many rounds a budget is cut.
 QUICK = {"gap": 1.0, "stages": 1, "stage_steps": 3, "components": 8, "sweeps": 1, "rounds": 2, "rounds_per_column": 1}
+QUICK |= {"features": 20, "fit_steps": 2}
 CLOSED = dpsynth.Schema([dpsynth.Categorical(name, values=range(3)) for name in "abc"])
 OPEN = dpsynth.Schema([dpsynth.OpenCategorical("a", max_values=5), dpsynth.Categorical("b", values=range(3))])
 CODEC = Codec(tuple(map(closed_codec, CLOSED.columns)))
@@ -73,7 +74,8 @@ def test_what_is_proved_is_at_most_the_promise(name, relation, pair):
 @pytest.mark.parametrize("name", NAMES)
 def test_half_the_noise_is_caught(name, monkeypatch):
     honest = marginals.sample
-    monkeypatch.setattr(marginals, "sample", lambda stddev, count, source: honest(stddev / 2, count, source))
+    for module in (marginals, feature_sums):
+        monkeypatch.setattr(module, "sample", lambda stddev, count, source: honest(stddev / 2, count, source))
     asked = request(name)
     assert proved(asked, ADDED, 400, InsecureTestEntropy(5)).mu > asked.budget.mu
 
