@@ -17,8 +17,9 @@ from dpsynth.errors import SettingError
 from dpsynth.marginal import FloatArray
 from dpsynth.mechanisms.feature_sums import feature_sums_within, planned_sums
 from dpsynth.mechanisms.random_fourier import RandomFourier, fourier_bound, sparse_frequencies
-from dpsynth.models.embedding_network import Part, load_torch, train_generator
 from dpsynth.models.fit_embedding import Embedding
+from dpsynth.networks.embedding import Part, train_generator
+from dpsynth.networks.extra import load_torch
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -71,7 +72,7 @@ class DPMERF:
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """One-ways, and the embedding. Raises MissingExtraError without the extra `deep`: before any data."""
-        load_torch()
+        load_torch("the synthesizer dp_merf")
         for_one_ways, for_features = self._split(domain, budget)
         one_ways = planned_marginals("one-way marginals", domain, [(c,) for c in domain], for_one_ways, unit)
         if len(domain) < 2:
