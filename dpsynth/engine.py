@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ from dpsynth.schema.schema import Schema
 from dpsynth.session import Door, Session
 from dpsynth.synthesizers.asked import with_workload
 from dpsynth.synthesizers.auto import AUTO, choose
-from dpsynth.synthesizers.catalogue import make_synthesizer
+from dpsynth.synthesizers.catalogue import delta_share, make_synthesizer
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, Synthesizer, no_progress
 from dpsynth.workload import Workload
 
@@ -93,9 +94,11 @@ class Request:
 
     @property
     def encoding_budget(self) -> Cost:
-        """The part of the budget that finds codes, with all of delta0; nothing when the schema has all codes."""
-        share = self.encoding.share(self.schema)
-        return Cost(Cost(self.budget.mu_squared).split([share, 1 - share])[0].mu_squared, self.budget.delta)
+        """The part of the budget that finds codes; nothing when the schema has all codes."""
+        share, deltas = self.encoding.share(self.schema), _delta_shares(self.schema, self.encoding, self.name)
+        of_mu = Cost(self.budget.mu_squared).split([share, 1 - share])[0]
+        of_delta = Cost(Fraction(0), self.budget.delta).split(deltas)[0].delta if any(deltas) else Fraction(0)
+        return of_mu + Cost(Fraction(0), of_delta)
 
     @property
     def synthesizer_budget(self) -> Cost:
@@ -126,7 +129,7 @@ def settle(
         check_delta(delta, schema.public_rows)
     own, rest = _engine_settings(dict(settings or {}))
     encoding = Encoding(**{key: value for key, value in own.items() if key != "memory_limit_bytes"})
-    reserve = encoding.encoding_delta_share * delta if encodings.open_columns(schema) else 0.0
+    reserve = sum(_delta_shares(schema, encoding, synthesizer)) * delta
     budget = budget_from(epsilon, delta, reserve)
     domain = largest_domain(schema)
     name, reason = synthesizer, None
@@ -149,6 +152,11 @@ def settle(
         memory_limit_bytes=own.get("memory_limit_bytes"),
         pool=_pool_size(audit_pool, schema.public_rows, privacy_unit),
     )
+
+
+def _delta_shares(schema: Schema, encoding: Encoding, synthesizer: str) -> tuple[float, float]:
+    """The parts of delta that the search for codes and the synthesizer may leave uncovered."""
+    return encoding.encoding_delta_share if encodings.open_columns(schema) else 0.0, delta_share(synthesizer)
 
 
 def _pool_size(asked: bool | int, public_rows: int | None, unit: PrivacyUnit) -> PoolSize | None:

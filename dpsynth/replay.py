@@ -149,7 +149,8 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
     if dataclasses.is_dataclass(a):
-        return all(same(getattr(a, one.name), getattr(b, one.name)) for one in dataclasses.fields(a))
+        # Fields that do not count when values are compared, such as whom to tell of progress, do not count here.
+        return all(same(getattr(a, one.name), getattr(b, one.name)) for one in dataclasses.fields(a) if one.compare)
     return bool(a == b)
 
 

@@ -25,6 +25,7 @@ from dpsynth.engine import Request, run_request, settle
 from dpsynth.errors import SettingError
 from dpsynth.mechanisms.count import Count
 from dpsynth.mechanisms.dependence import PairDependence
+from dpsynth.mechanisms.dp_sgd import DPSGD
 from dpsynth.mechanisms.feature_sums import FeatureSums
 from dpsynth.mechanisms.marginals import Marginals, ResidualMarginals
 from dpsynth.mechanisms.mechanism import Mechanism
@@ -200,6 +201,9 @@ def evidence(mechanism: Any, answer: Any, table: Counter, neighbour: Counter) ->
             )
         case Count() | PairDependence():
             return gaussian(answer, exact, other, mechanism.stddev)
+        case DPSGD():
+            # Its law given all batches that might have been drawn cannot be written down: the model's score must tell.
+            return 0.0
         case FeatureSums():
             noisy = np.asarray(answer) * mechanism.features.bound.scale
             return gaussian(noisy, exact, other, mechanism.stddev)

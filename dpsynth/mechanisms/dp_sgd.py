@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -209,6 +210,7 @@ def coin_rate(rate: float) -> Fraction:
     return Fraction(max(round(rate * 2**_COIN_BITS), 1), 2**_COIN_BITS)
 
 
+@lru_cache(maxsize=256)
 def noise_within(budget: Cost, unit: PrivacyUnit, steps: int, rate: Fraction, coordinates: int, delta0: float) -> float:
     """The smallest noise, to a thousandth of itself and on the safe side, whose price is within `budget`.
 

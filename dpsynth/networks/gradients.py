@@ -42,6 +42,7 @@ class ClippedGradients:
         self.hooked: Any = GradSampleModuleFastGradientClipping(
             network.module, max_grad_norm=clip, use_ghost_clipping=True, loss_reduction="sum", strict=True
         )
+        self.hooked.disable_hooks()  # but where norms are asked for: what is public passes unseen
 
     def __enter__(self) -> ClippedGradients:
         return self
@@ -76,6 +77,7 @@ class ClippedGradients:
 
         # Once for the norms, once for the sum: both passes see the same draws.
         state = draws.get_state()
+        self.hooked.enable_hooks()
         losses = self.network.losses(block, draws)
         self.network.module.zero_grad(set_to_none=True)
         losses.sum().backward(retain_graph=True)
@@ -90,7 +92,6 @@ class ClippedGradients:
             draws.set_state(state)
             losses = self.network.losses(torch.where(sound[:, None], block, torch.zeros_like(block)), draws)
         (factors.detach() * losses).sum().backward()
-        self.hooked.enable_hooks()
         self._forget()
         found = torch.cat([p.grad.reshape(-1) for p in parameters]).to(torch.float64)
         return found if bool(torch.isfinite(found).all()) else torch.zeros_like(found)

@@ -305,7 +305,7 @@ def _range_of_sum(values: _Floats, weights: _Floats, steps: int) -> tuple[float,
     bounds = []
     for sign in (-1.0, 1.0):
         best = math.inf
-        for rate in np.geomspace(0.05, 60.0, 60) / (spread * math.sqrt(steps)):
+        for rate in np.geomspace(0.1, 40.0, 20) / (spread * math.sqrt(steps)):
             exponents = sign * rate * values + log_weights
             top = float(exponents.max())
             cumulant = top + math.log(float(np.exp(exponents - top).sum()))
@@ -360,7 +360,7 @@ def _last_above(composed: _Composed, delta0: float) -> float:
     low, high = 0.0, 1.0
     while composed.deltas(np.array([high]))[0] > delta0:
         low, high = high, 2 * high
-    for _ in range(20):
+    for _ in range(8):  # it only says how far to look
         middle = (low + high) / 2
         low, high = (low, middle) if composed.deltas(np.array([middle]))[0] <= delta0 else (middle, high)
     return high

@@ -13,6 +13,7 @@ from dpsynth.synthesizers.auto import AUTO, SUMMARY
 from dpsynth.synthesizers.copula import Copula
 from dpsynth.synthesizers.direct import Direct
 from dpsynth.synthesizers.dp_merf import DPMERF
+from dpsynth.synthesizers.gan import GAN
 from dpsynth.synthesizers.independent import Independent
 from dpsynth.synthesizers.kde import KDE
 from dpsynth.synthesizers.kmeans_mixture import KMeansMixture
@@ -25,6 +26,7 @@ from dpsynth.synthesizers.priview import PriView
 from dpsynth.synthesizers.privmrf import PrivMRF
 from dpsynth.synthesizers.privsyn import PrivSyn
 from dpsynth.synthesizers.synthesizer import Synthesizer
+from dpsynth.synthesizers.vae import VAE
 
 CATALOGUE: dict[str, type[Any]] = {
     "mosaic": Mosaic,
@@ -40,9 +42,20 @@ CATALOGUE: dict[str, type[Any]] = {
     "kde": KDE,
     "kmeans_mixture": KMeansMixture,
     "dp_merf": DPMERF,
+    "vae": VAE,
+    "gan": GAN,
     "direct": Direct,
     "independent": Independent,
 }
+
+
+DELTA_SHARES: dict[str, float] = {"vae": 0.01, "gan": 0.01}
+"""The part of delta that the mechanisms of a synthesizer leave uncovered; 0 for all others."""
+
+
+def delta_share(name: str) -> float:
+    """The part of delta that a synthesizer needs as delta0."""
+    return DELTA_SHARES.get(name, 0.0)
 
 
 def synthesizers() -> dict[str, str]:

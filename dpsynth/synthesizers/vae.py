@@ -1,0 +1,98 @@
+"""`vae`: an autoencoder, started on rows of a noisy tree of pairs and then trained on the private rows by DP-SGD.
+
+Sources: Kingma, Welling, "Auto-Encoding Variational Bayes", ICLR 2014; Abadi et al., "Deep Learning with Differential
+Privacy", CCS 2016. The tree: McKenna, Miklau, Sheldon, "Winning the NIST Contest", JPC 2021.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dpsynth.codec.codec import Codec
+from dpsynth.domain import Domain
+from dpsynth.networks import vae
+from dpsynth.networks.extra import load_torch
+from dpsynth.plan import PlannedStep, Resources
+from dpsynth.privacy.cost import Cost
+from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.session import Door
+from dpsynth.synthesizers import training
+from dpsynth.synthesizers.settings import require_at_least_one, require_shares
+from dpsynth.synthesizers.synthesizer import Fitted, Progress
+
+# The whole warm start is trained at the rate of an ordinary autoencoder: its rows cost nothing.
+_WARM_RATE, _WARM_BATCH = 3e-3, 256
+
+
+@dataclass(frozen=True)
+class VAE:
+    """A variational autoencoder trained by DP-SGD, with a warm start from a noisy tree (extra `deep`).
+
+    warm_share: of the budget, for the tree whose rows the network is first trained on. hidden, latent: widths. beta:
+    weight of the divergence. steps, rate, clip, learning_rate: of DP-SGD. warm_rows, epochs: of the warm start.
+    components: latent points of the final model. device: cpu, cuda or auto. checkpoint: a file to go on from.
+    """
+
+    warm_share: float = 0.2
+    hidden: float = 128.0
+    latent: float = 16.0
+    beta: float = 1.0
+    training_steps: float = 400.0
+    rate: float = 0.05
+    clip: float = 1.0
+    learning_rate: float = 1e-3
+    warm_rows: float = 40_000.0
+    epochs: float = 5.0
+    components: float = 8_000.0
+    device: str = "cpu"
+    checkpoint: str = ""
+
+    def __post_init__(self) -> None:
+        require_shares(self, "warm_share", "rate", "learning_rate")
+        require_at_least_one(self, "hidden", "latent", "training_steps", "warm_rows", "epochs", "components")
+
+    def _training(self, domain: Domain, steps: int, rate: float, start: vae.Arrays | None = None) -> vae.VaeTraining:
+        sizes = domain.sizes
+        return vae.VaeTraining(sizes, int(self.hidden), int(self.latent), self.beta, rate, steps, start_from=start)
+
+    @property
+    def _schedule(self) -> training.Schedule:
+        return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device, self.checkpoint)
+
+    def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
+        share = self.warm_share if len(domain) > 1 else 1.0
+        warm = Cost(budget.mu_squared).split([share, 1 - share])[0]
+        return warm, budget.minus(warm)
+
+    def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
+        """Those of the tree, and DP-SGD. Raises MissingExtraError without the extra `deep`, before any data."""
+        load_torch("vae")
+        for_warm, for_training = self._split(domain, budget)
+        warm = training.warm_steps(domain, for_warm, unit)
+        if len(domain) < 2:
+            return warm
+        coordinates = self._training(domain, 1, 1.0).coordinates
+        return (*warm, self._schedule.planned("autoencoder", for_training, coordinates))
+
+    def resources(self, domain: Domain) -> Resources:
+        """The tree, the mixture, and passes of rows through the network."""
+        passes = self.warm_rows * self.epochs + 2 * self.training_steps * self.rate * 40_000
+        components = training.components_within(self.components, domain)
+        return training.resources(domain, components, self._training(domain, 1, 1.0).coordinates, passes)
+
+    def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
+        """Measure the tree, train on its rows, train on the private rows, and draw latent points."""
+        for_warm, for_training = self._split(codec.domain, budget)
+        warm = training.warm_start(door, codec, for_warm, progress)
+        if len(codec.domain) < 2:
+            return warm
+        domain, rows = warm.codec.domain, training.warm_rows(warm, int(self.warm_rows))
+        before = self._training(domain, int(self.epochs * len(rows) / _WARM_BATCH) + 1, _WARM_RATE)
+        start = vae.pretrained(before, rows, _WARM_BATCH, int(self.epochs)).result()
+        progress("warm start", 1.0)
+        settings = self._training(domain, int(self.training_steps), self.learning_rate, start)
+        schedule = self._schedule
+        weights = schedule.run(door, warm.codec, settings, for_training, warm.model.total, "autoencoder", progress)
+        points = training.latent_points(training.components_within(self.components, domain), int(self.latent))
+        model = training.calibrated(warm, vae.decode(settings, weights, points))
+        return Fitted(model, warm.codec, warm.measurements)
