@@ -55,21 +55,24 @@ class Booking:
         scope, named = checked_scope(scope), checked_text("request_id", named, empty=False)
         return cls(opened, scope, named, plan_hash, _results_of(ledger))
 
-    def begin(self, cost: Cost, delta: float) -> Release | None:
+    def begin(self, cost: Cost, delta: float, *, goes_on: bool = False) -> Release | None:
         """Reserve the cost before any data is read; the kept release when this request was measured before.
 
-        delta: at which a refusal states epsilons.
+        delta: at which a refusal states epsilons. goes_on: whether the answers of an earlier run of it are on a tape,
+        so that this one asks for nothing twice.
 
-        Raises BudgetError when it does not fit, LedgerError when an earlier run of it was cut off after TOUCHED.
+        Raises BudgetError when it does not fit, LedgerError when an earlier run was cut off after TOUCHED without a
+        tape.
         """
         self._require_place()
         state = self.ledger.reserve(
             self.scope, cost, request_id=self.request_id, plan_hash=self.plan_hash, delta=delta
         ).state
-        if state is State.TOUCHED:
+        if state is State.TOUCHED and not goes_on:
             raise LedgerError(
                 f"request {self.request_id!r} must not run twice: it was cut off after it had touched the private"
-                " table, and its budget is spent; try another request_id, which is charged anew"
+                " table, and its budget is spent; try the checkpoint that it was given, or another request_id, which is"
+                " charged anew"
             )
         if state in (State.MEASURED, State.RELEASED):
             return self._kept()
@@ -83,12 +86,14 @@ class Booking:
         return LedgerRecord(ledger_id, self.scope, self.request_id, entry.seq, entry.hash, seq, newest)
 
     def void(self) -> None:
-        """Give the budget back: nothing private was touched."""
-        self.ledger.void(self.request_id)
+        """Give the budget back when nothing private was touched, by this run or an earlier one."""
+        if self.ledger.state(self.request_id) is not State.TOUCHED:
+            self.ledger.void(self.request_id)
 
     def touched(self) -> None:
         """From here on the budget is spent, whatever happens."""
-        self.ledger.touched(self.request_id)
+        if self.ledger.state(self.request_id) is not State.TOUCHED:  # else `begin` let it go on
+            self.ledger.touched(self.request_id)
 
     def finish(self, release: Release) -> None:
         """Keep the release, then write down that it was measured, and that it is handed out."""

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -46,6 +46,7 @@ from dpsynth.synthesizers.asked import with_workload
 from dpsynth.synthesizers.auto import AUTO, choose
 from dpsynth.synthesizers.catalogue import delta_share, make_synthesizer
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, Synthesizer, no_progress
+from dpsynth.tape import Tape
 from dpsynth.workload import Workload
 
 if TYPE_CHECKING:
@@ -223,6 +224,7 @@ def synthesize(
     ledger: Ledger | str | Path | None = None,
     scope: str = TOP,
     request_id: str | None = None,
+    checkpoint: str | Path | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Release:
     """Make a differentially private synthetic release of a private table.
@@ -241,7 +243,8 @@ def synthesize(
     ledger, scope: charge the budget to a scope of a ledger first, and refuse what does not fit (`Ledger`, a file, or a
     database URL). request_id: the same one asks for the same release again, free of charge once measured; with
     other rows or another seed they are drawn anew from what was measured then.
-    progress: called with a stage and the fraction done.
+    checkpoint: a folder for this run alone, on your side: a run that was cut off goes on from there, with the same
+    table and the same settings, at the price of one run. progress: called with a stage and the fraction done.
 
     Raises SettingError, SchemaError, DataError, PlanTooLargeError, BudgetError, LedgerError; no message holds a cell
     value.
@@ -271,7 +274,18 @@ def synthesize(
         # A ledger counts in whole units and charges upwards: what is spent is a whole number of them.
         request = dataclasses.replace(request, budget=whole_units(request.budget))
     tell = progress or no_progress
-    return release(data, request, OsEntropy(), rows=rows, seed=seed, progress=tell, booking=booking)
+    if checkpoint is None:
+        return release(data, request, OsEntropy(), rows=rows, seed=seed, progress=tell, booking=booking)
+    with closing(_tape(Path(checkpoint), request, booking)) as tape:
+        return release(data, request, OsEntropy(), rows=rows, seed=seed, progress=tell, booking=booking, tape=tape)
+
+
+def _tape(folder: Path, request: Request, booking: Booking | None) -> Tape:
+    """The tape of a run; it belongs to one request alone."""
+    if request.pool is not None:
+        raise SettingError("checkpoint must be left out with an audit pool: coins would be drawn anew; try one of both")
+    named = None if booking is None else [booking.ledger.ledger_id, booking.scope, booking.request_id]
+    return Tape(folder, {**request.to_json(), "request": named})
 
 
 def release(
@@ -283,15 +297,17 @@ def release(
     seed: int | None = None,
     progress: Progress = no_progress,
     booking: Booking | None = None,
+    tape: Tape | None = None,
 ) -> Release:
     """The release of a settled request; `source` is the operating system's entropy except in tests.
 
     booking: the charge in a ledger. It is reserved before the table is read, given back when the table is refused,
-    and spent from the moment before the first mechanism runs.
+    and spent from the moment before the first mechanism runs. tape: the answers of an earlier run that was cut off.
     """
     progress(f"plan: {request.name}", 0.0)
     plan_request(request)  # refuses what is too large before any row is read
-    kept = None if booking is None else booking.begin(request.budget, request.delta)
+    goes_on = tape is not None and tape.goes_on
+    kept = None if booking is None else booking.begin(request.budget, request.delta, goes_on=goes_on)
     if kept is not None:
         return kept.drawn(rows, seed)
     progress("reading the table", 0.0)
@@ -300,7 +316,7 @@ def release(
     if booking is not None:
         booking.touched()
     counter = MemoryCounter(table)
-    session = Session(counter, request.unit, request.budget, source, on_run=lambda step: progress(step, 0.0))
+    session = Session(counter, request.unit, request.budget, source, on_run=lambda step: progress(step, 0.0), tape=tape)
     try:
         fitted = run_request(request, session, progress)
     finally:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from dpsynth.errors import BudgetError, SessionClosedError
 from dpsynth.mechanisms.mechanism import Mechanism
@@ -19,6 +20,7 @@ from dpsynth.privacy.cost import ZERO, Cost
 from dpsynth.privacy.randomness import EntropySource
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.counter import Counter
+from dpsynth.tape import Tape
 
 Exact = TypeVar("Exact")
 Out = TypeVar("Out")
@@ -46,8 +48,20 @@ class Door(Protocol):
         ...
 
 
+@runtime_checkable
+class Resumable(Protocol):
+    """A mechanism that can go on from a file after it was cut off."""
+
+    def kept_at(self, path: Path) -> Any:
+        """The same mechanism, keeping its state in that file."""
+        ...
+
+
 class Session:
-    """A budget, a private table behind a counter, and a source of entropy, joined by `run` alone."""
+    """A budget, a private table behind a counter, and a source of entropy, joined by `run` alone.
+
+    tape: where answers are kept, so that a run that was cut off is given them again instead of new ones.
+    """
 
     def __init__(
         self,
@@ -56,12 +70,14 @@ class Session:
         budget: Cost,
         source: EntropySource,
         on_run: Callable[[str], None] | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self._private: Counter | None = private
         self._unit = unit
         self._budget = budget
         self._source = source
         self._on_run = on_run
+        self._tape = tape
         self._records: list[Record] = []
         self._charging = threading.Lock()
 
@@ -99,7 +115,18 @@ class Session:
             self._records.append(record)
         if self._on_run is not None:
             self._on_run(label)
-        return mechanism.randomise(mechanism.query(self._private), self._source)
+        if self._tape is None:
+            return mechanism.randomise(mechanism.query(self._private), self._source)
+        return self._taped(self._tape, self._private, mechanism, record)
+
+    def _taped(self, tape: Tape, private: Counter, mechanism: Mechanism[Exact, Out], record: Record) -> Out:
+        """The answer on the tape, or a new one; a mechanism that takes long keeps its own state beside it."""
+        number = next(place for place, each in enumerate(self._records) if each is record)
+        kept = mechanism.kept_at(tape.place(number)) if isinstance(mechanism, Resumable) else mechanism
+        answer: Out = tape.answered(
+            number, record.label, record.parameters, lambda: kept.randomise(kept.query(private), self._source)
+        )
+        return answer
 
     def close(self) -> None:
         """Let go of the private table; nothing can be run afterwards."""

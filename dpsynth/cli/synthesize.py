@@ -71,6 +71,14 @@ def synthesize(
         Path | None,
         typer.Option("--sign-key", metavar="FILE", help="Private key (PEM) that signs the entries of the ledger."),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FOLDER",
+            help="Keep the run here, so that it can be taken up again after a crash. As secret as the rows.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier release in --out.")] = False,
     quote_formulas: Annotated[
         bool, typer.Option("--quote-formulas", help="In the CSV, keep spreadsheets from running text as formulas.")
@@ -114,6 +122,7 @@ def synthesize(
                 ledger=dpsynth.open_ledger(ledger, sign_key=sign_key) if ledger and sign_key else ledger,
                 scope=scope,
                 request_id=request_id,
+                checkpoint=checkpoint,
                 progress=show,
             )
             if release.audit_pool is not None and audit_pool is not None:

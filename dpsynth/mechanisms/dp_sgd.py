@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -161,6 +162,10 @@ class DPSGD:
                 if self.progress is not None:
                     self.progress((step + 1) / self.steps)
         return trainee.result()
+
+    def kept_at(self, path: Path) -> DPSGD:
+        """The same training, kept in a file while it goes on."""
+        return replace(self, checkpoint=Checkpoint(path))
 
     def movement(self, exact: CodedRows, neighbour: CodedRows) -> Cost:
         """The price for a unit of just the rows by which the two tables differ."""

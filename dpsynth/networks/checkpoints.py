@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from dpsynth.errors import SettingError
+from dpsynth.kept import read_kept, write_kept
 
 
 class Stateful(Protocol):
@@ -57,7 +55,10 @@ class Course:
 
         Raises SettingError when the file is of another run: a state that was trained otherwise was paid for otherwise.
         """
-        plan = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+        for name, array in sorted(network.state().items()):  # what it starts from is part of what it is
+            digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+        plan = digest.hexdigest()
         course = cls(checkpoint, network, plan)
         if checkpoint is not None and checkpoint.path.exists():
             course._restore(checkpoint.path)
@@ -77,24 +78,11 @@ class Course:
     def _save(self, taken: int) -> None:
         """The state as it is now, in a file that says that the steps below `taken` are gone."""
         assert self.checkpoint is not None  # noqa: S101  # for the type checker
-        path = self.checkpoint.path
-        fresh = path.with_name(f".{path.name}.partial-{secrets.token_hex(8)}")
-        note = json.dumps({"plan": self.plan, "taken": taken}).encode()
-        arrays = {f"state_{name}": array for name, array in self.network.state().items()}
-        try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, allow_pickle=False, note=np.frombuffer(note, np.uint8), **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        write_kept(self.checkpoint.path, {"plan": self.plan, "taken": taken}, self.network.state())
 
     def _restore(self, path: Path) -> None:
-        with np.load(path, allow_pickle=False) as stored:
-            note = json.loads(bytes(stored["note"]).decode())
-            if note["plan"] != self.plan:
-                raise SettingError(f"checkpoint ({path}) must be of this very run; got another one's; try a new file")
-            self.network.restore({name.removeprefix("state_"): stored[name] for name in stored if name != "note"})
+        note, state = read_kept(path)
+        if note.get("plan") != self.plan:
+            raise SettingError(f"checkpoint ({path}) must be of this very run; got another one's; try a new file")
+        self.network.restore(state)
         self.first = int(note["taken"])

@@ -34,7 +34,7 @@ class GAN:
     that the generator is told, as often as noisy counts say; empty for none. warm_share: of the budget, for the tree.
     hidden, latent: widths. training_steps, rate, clip, critic_rate, generator_rate: of training; critic_steps: for
     each step of the generator. warm_steps, warm_rows: of the warm start. components: latent points of the final model.
-    device: cpu, cuda or auto. checkpoint: a file to go on from.
+    device: cpu, cuda or auto.
     """
 
     loss: str = "logistic"
@@ -53,7 +53,6 @@ class GAN:
     warm_steps: float = 2_000.0
     components: float = 16_000.0
     device: str = "cpu"
-    checkpoint: str = ""
 
     def __post_init__(self) -> None:
         if self.loss not in gan.LOSSES:
@@ -82,7 +81,7 @@ class GAN:
 
     @property
     def _schedule(self) -> training.Schedule:
-        return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device, self.checkpoint)
+        return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device)
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
         share = self.warm_share if len(domain) > 1 else 1.0

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from dpsynth.marginal import FloatArray
 from dpsynth.mechanisms.dp_sgd import DPSGD, Training, coin_rate, noise_within
 from dpsynth.models.mixture import Mixture
 from dpsynth.models.raking import raked
-from dpsynth.networks.checkpoints import Checkpoint
 from dpsynth.networks.extra import chosen_device
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
@@ -34,17 +32,12 @@ MOST_CELLS = 4_000_000
 
 @dataclass(frozen=True)
 class Schedule:
-    """Steps of DP-SGD. rate: chance of a row to be in a batch. clip: of gradients. device: cpu, cuda or auto.
-
-    checkpoint: a file in which the training is kept, or empty; a run that was cut off then goes on with the steps
-    that are left, as long as all it was told before is the same.
-    """
+    """Steps of DP-SGD. rate: chance of a row to be in a batch. clip: of gradients. device: cpu, cuda or auto."""
 
     steps: int
     rate: float
     clip: float
     device: str
-    checkpoint: str = ""
 
     def planned(self, label: str, budget: Cost, coordinates: int) -> PlannedStep:
         """The planned step."""
@@ -68,8 +61,7 @@ class Schedule:
             max(float(rate) * total, 1.0),
             delta0,
             chosen_device(self.device),
-            Checkpoint(Path(self.checkpoint)) if self.checkpoint else None,
-            partial(progress, label),
+            progress=partial(progress, label),
         )
         return door.run(mechanism, label)
 

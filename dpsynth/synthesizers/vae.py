@@ -30,7 +30,7 @@ class VAE:
 
     warm_share: of the budget, for the tree whose rows the network is first trained on. hidden, latent: widths. beta:
     weight of the divergence. steps, rate, clip, learning_rate: of DP-SGD. warm_rows, epochs: of the warm start.
-    components: latent points of the final model. device: cpu, cuda or auto. checkpoint: a file to go on from.
+    components: latent points of the final model. device: cpu, cuda or auto.
     """
 
     warm_share: float = 0.2
@@ -45,7 +45,6 @@ class VAE:
     epochs: float = 5.0
     components: float = 8_000.0
     device: str = "cpu"
-    checkpoint: str = ""
 
     def __post_init__(self) -> None:
         require_shares(self, "warm_share", "rate", "learning_rate")
@@ -57,7 +56,7 @@ class VAE:
 
     @property
     def _schedule(self) -> training.Schedule:
-        return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device, self.checkpoint)
+        return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device)
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
         share = self.warm_share if len(domain) > 1 else 1.0
