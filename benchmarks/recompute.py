@@ -1,8 +1,9 @@
 """The promised epsilon, computed again by dp-accounting from the events in the certificate, for every generator.
 
-Counts are Gaussian mechanisms of their shift and noise; a choice of range eta is the two-point law with log-ratios t
-and t - eta, of which the worst t of a grid is taken for all choices together. Privacy loss distributions of all events
-are composed, rounded down, so that the promise must never be below; how far above it is what one currency costs.
+Counts are Gaussian mechanisms of their shift and noise; a training is its Poisson-sampled Gaussian steps; a choice of
+range eta is the two-point law with log-ratios t and t - eta, of which the worst t of a grid is taken for all choices
+together. Privacy loss distributions of all events are composed, rounded down, so that the promise must never be
+below; how far above it is what one currency costs.
 
     python benchmarks/recompute.py [--epsilon 1] [--delta 1e-6]
 """
@@ -47,16 +48,28 @@ def two_points(eta: float, share: float, picks: int, interval: float) -> Any:
     return losses.self_compose(picks)
 
 
+def sampled(parameters: dict[str, Any], interval: float) -> Any:
+    """The loss distribution of all Poisson-sampled Gaussian steps of a training, by connected dots (error below .1 %)."""
+    one = pld.from_gaussian_mechanism(
+        parameters["noise_multiplier"],
+        sampling_prob=parameters["rate"],
+        value_discretization_interval=interval,
+    )
+    return one.self_compose(int(parameters["steps"]))
+
+
 def recomputed(made: dpsynth.Release, interval: float = 1e-4) -> tuple[float, float]:
     """Epsilon at the promised delta from the events alone, and the share of mu^2 that choices were charged."""
     certificate = made.certificate
     sizes = {name: made.codec.domain[name] for name in made.codec.domain.columns}
-    counted, choices, charged = 0.0, [], 0.0
+    counted, choices, trained, charged = 0.0, [], [], 0.0
     for step in certificate.mechanisms:
         if step.kind in CHOICES:
             rate = step.parameters["rate"] * step.parameters.get("largest_weight", 1)
             choices.append((2 * rate, int(step.parameters["picks"])))
             charged += step.mu_squared
+        elif step.kind == "DP-SGD":
+            trained.append(sampled(step.parameters, interval))
         else:
             counted += least_price(step.kind, step.parameters, 1, False, sizes) or math.nan
     worst = 0.0
@@ -67,6 +80,8 @@ def recomputed(made: dpsynth.Release, interval: float = 1e-4) -> tuple[float, fl
             value_discretization_interval=interval,
             use_connect_dots=False,
         )
+        for each in trained:
+            losses = losses.compose(each)
         for eta, picks in choices:
             losses = losses.compose(two_points(eta, share, picks, interval))
         worst = max(worst, float(losses.get_epsilon_for_delta(certificate.promise.delta)))

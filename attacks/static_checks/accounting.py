@@ -113,11 +113,48 @@ def least_price(
                 return mu_of_responses(parameters["rate"] * moved, parameters["depth"]) ** 2
             case "quartiles":
                 return mu_of_responses(3 * parameters["rate"] * moved, 2) ** 2
+            case "DP-SGD":
+                return None if replaced else _price_of_training(parameters, rows)
             case "privtree":
                 return mu_of_responses(tree_range(parameters["rate"], parameters["decay"]) * moved / 2, 1) ** 2
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     return None
+
+
+def _price_of_training(parameters: Mapping[str, Any], rows: int) -> float | None:
+    """The mu^2 that Poisson-sampled steps show at a few deltas, by dp-accounting less its error; None without it.
+
+    Each of a unit's rows is in by a coin of its own, so a step is a mixture of Gaussians moved by as many rows.
+    """
+    try:
+        from dp_accounting.pld import privacy_loss_distribution as pld
+    except ImportError:
+        return None
+    from scipy.stats import binom
+
+    weights = binom.pmf(range(rows + 1), rows, parameters["rate"])
+    one = pld.from_mixture_gaussian_mechanism(
+        parameters["noise_multiplier"],
+        sensitivities=list(range(rows + 1)),
+        sampling_probs=list(weights),
+        value_discretization_interval=1e-3,
+    )
+    steps = int(parameters["steps"])
+    whole = one if steps == 1 else one.self_compose(steps)
+    found = [(float(whole.get_epsilon_for_delta(delta)), delta) for delta in (1e-2, 1e-4)]
+    return 0.98 * max(_least_mu(epsilon, delta, parameters["delta0"]) for epsilon, delta in found) ** 2
+
+
+def _least_mu(epsilon: float, delta: float, delta0: float) -> float:
+    """The smallest mu, to a millionth and from below, whose promise at this delta reaches epsilon."""
+    low, high = 0.0, 1.0
+    while epsilon_at(delta, high, delta0) < epsilon:
+        high *= 2
+    while high - low > 1e-6 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if epsilon_at(delta, middle, delta0) < epsilon else (low, middle)
+    return low
 
 
 def residual_shift(shape: Sequence[int], replaced: bool) -> float:

@@ -32,8 +32,8 @@ PEERS = {
         Peer("dpmm", ("dpmm==0.1.9",), ("mst", "privbayes", "aim"), ((3, 10), (3, 11))),
         Peer(
             "smartnoise",
-            ("smartnoise-synth==1.0.8", "mbi==1.1.0", "jax==0.10.2", "numpy==2.4.6", "pandas==2.3.3"),
-            ("mst", "aim", "mst-drawn", "aim-drawn"),
+            ("smartnoise-synth==1.0.8", "mbi==1.1.0", "jax==0.10.2", "numpy==2.4.6", "pandas==2.3.3", "torch==2.13.0"),
+            ("mst", "aim", "mst-drawn", "aim-drawn", "dpctgan", "patectgan"),
             ((3, 11), (3, 14)),
         ),
         Peer(

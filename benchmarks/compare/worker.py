@@ -70,7 +70,7 @@ def dpmm(request: dict[str, Any], train: Codes) -> Fit:
 
 
 def smartnoise(request: dict[str, Any], train: Codes) -> Fit:
-    """The marginal-based synthesizers of smartnoise-synth, told that every column is categorical.
+    """The synthesizers of smartnoise-synth, told that every column is categorical.
 
     `-drawn`: the same, with rows drawn from the fitted model. By default mbi 1.1.0 rounds them without shuffling,
     which ties together columns that the model has as independent given others.
