@@ -34,6 +34,7 @@ from dpsynth.mechanisms.privtree import PrivTree, log_chance
 from dpsynth.mechanisms.quantiles import Quantiles, QuartileCells
 from dpsynth.mechanisms.select import SelectCliques
 from dpsynth.mechanisms.select_parents import SHARES, SelectParents
+from dpsynth.mechanisms.teacher_votes import TeacherVotes
 from dpsynth.privacy.randomness import EntropySource, InsecureTestEntropy, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.counter import Counter
@@ -201,8 +202,9 @@ def evidence(mechanism: Any, answer: Any, table: Counter, neighbour: Counter) ->
             )
         case Count() | PairDependence():
             return gaussian(answer, exact, other, mechanism.stddev)
-        case DPSGD():
-            # Its law given all batches that might have been drawn cannot be written down: the model's score must tell.
+        case DPSGD() | TeacherVotes():
+            # Their law, over all batches or teachers that might have been drawn, cannot be written down: the model's
+            # score must tell.
             return 0.0
         case FeatureSums():
             noisy = np.asarray(answer) * mechanism.features.bound.scale

@@ -85,8 +85,8 @@ def least_price(
 
     rows: of a unit, at most. sizes: codes of each column, merged or not. Counts of one marginal move by squared L2
     rows^2, twice that when a unit is replaced, under noise of a stddev: rows^2 / stddev^2. Sums of features move by
-    the bound on a row's vector that the step declares. A choice of rate r moves
-    by a range 2 r rows (twice that when replaced), and costs what randomised responses of half that range show.
+    the bound on a row's vector that the step declares, counts of votes by one a row that differs. A choice of rate r
+    moves by a range 2 r rows (twice that when replaced), and costs what randomised responses of half that range show.
     """
     moved, squared = rows * (2 if replaced else 1), rows**2 * (2 if replaced else 1)
     try:
@@ -98,6 +98,8 @@ def least_price(
             case "feature sums":
                 largest = parameters["squared_distance" if replaced else "squared_norm"]
                 return float(rows**2 * largest / parameters["stddev"] ** 2)
+            case "teacher votes":
+                return float(parameters["cells"] * rows**2 / parameters["stddev"] ** 2)
             case "partition selection":
                 return float(squared / parameters["stddev"] ** 2)
             case "residual marginals":

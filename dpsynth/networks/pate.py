@@ -1,8 +1,9 @@
 """The players of PATE-GAN: many small teachers in one tensor, a student, and the generator that it teaches.
 
 Source: Jordon, Yoon, van der Schaar, "PATE-GAN: Generating Synthetic Data with Differential Privacy Guarantees",
-ICLR 2019, algorithm 1. Other than there, the student hears counts instead of majorities, its targets are shrunk by what
-is known of the noise, and the generator starts as a trained decoder, from which it is not let go far without reason.
+ICLR 2019, algorithm 1. Other than there, a teacher votes for the half of the rows that it finds more real,
+the student hears counts instead of majorities, its targets are shrunk by what is known of the noise, and the
+generator starts as a trained decoder, from which it is not let go far without reason.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dpsynth.networks.extra import load_torch
-from dpsynth.networks.layers import Average, from_arrays, one_hot, perceptron, probabilities, public_draws, to_arrays
+from dpsynth.networks.layers import Average, one_hot, perceptron, probabilities, public_draws, to_arrays
 from dpsynth.networks.vae import VaeTrainee, VaeTraining
 
 if TYPE_CHECKING:
@@ -53,15 +54,6 @@ class PateGame:
         """Student and generator."""
         return Pupil(self, teachers, device)
 
-    def score(self, result: Arrays, rows: IntArray) -> npt.NDArray[np.float64]:
-        """What the final student says of each row."""
-        torch = load_torch("pategan")
-        student = _student(self)
-        from_arrays(student, {name.removeprefix("student "): array for name, array in result.items() if name[:8] == "student "})  # fmt: skip
-        with torch.no_grad():
-            found = student(one_hot(torch.as_tensor(rows), self.generator.sizes))[:, 0]
-        return np.asarray(found.double().numpy())
-
     def describe(self) -> dict[str, Any]:
         """Kind, widths, rates and steps."""
         own = {name: value for name, value in vars(self).items() if name != "generator"}
@@ -78,10 +70,10 @@ class Crowd:
     def __init__(self, game: PateGame, count: int, device: str) -> None:
         torch = load_torch("pategan")
         width, hidden, draws = sum(game.generator.sizes), game.teacher_hidden, public_draws(2)
-        first = torch.randn((width, hidden), generator=draws) * (1.0 / len(game.generator.sizes)) ** 0.5
-        second = torch.randn((hidden, 1), generator=draws) / hidden**0.5
-        starts = (first, torch.zeros(1, hidden), second, torch.zeros(1, 1))
-        self.parts = [start.expand(count, *start.shape).clone().to(device).requires_grad_() for start in starts]
+        first = torch.randn((count, width, hidden), generator=draws) / len(game.generator.sizes) ** 0.5
+        second = torch.randn((count, hidden, 1), generator=draws) / hidden**0.5
+        starts = (first, torch.zeros(count, 1, hidden), second, torch.zeros(count, 1, 1))
+        self.parts = [start.to(device).requires_grad_() for start in starts]
         self.sizes, self.device = game.generator.sizes, device
         self.optimizer = torch.optim.Adam(self.parts, lr=game.teacher_rate)
 
@@ -137,8 +129,7 @@ class Pupil:
         torch = load_torch()
         with torch.no_grad():
             logits = self.generator["decoder"](self._latents(count))
-            drawn = [self._gumbel(part).argmax(dim=1) for part in torch.split(logits, list(self.game.generator.sizes), dim=1)]  # fmt: skip
-        return np.asarray(torch.stack(drawn, dim=1).cpu().numpy())
+            return np.asarray(self._drawn(logits).cpu().numpy())
 
     def learn(self, asked: IntArray, votes: IntArray, stddev: float) -> None:
         """Teach the student the shares of teachers, as far as they are no noise, and the generator to please it."""
@@ -172,8 +163,7 @@ class Pupil:
         now = probabilities(logits, sizes)
         with torch.no_grad():
             before = probabilities(self.before["decoder"](latents), sizes)
-            drawn = [self._gumbel(part).argmax(dim=1) for part in torch.split(logits, list(sizes), dim=1)]
-            hard = one_hot(torch.stack(drawn, dim=1), sizes)
+            hard = one_hot(self._drawn(logits), sizes)
         shown = hard + now - now.detach()
         away = (now * (now.clamp_min(1e-9).log() - before.clamp_min(1e-9).log())).sum(dim=1)
         loss = torch.nn.functional.softplus(-self.student(shown)[:, 0]) + self.game.trust * away
@@ -186,11 +176,13 @@ class Pupil:
         torch = load_torch()
         return torch.randn((count, self.game.generator.latent), generator=self.draws).to(self.device)
 
-    def _gumbel(self, logits: torch.Tensor) -> torch.Tensor:
-        """Logits whose largest is drawn by the softmax."""
+    def _drawn(self, logits: torch.Tensor) -> torch.Tensor:
+        """Codes drawn by the softmax of each column's block, shape (rows, columns): the largest after Gumbel noise."""
         torch = load_torch()
-        uniform = torch.rand(logits.shape, generator=self.draws).to(self.device)
-        return logits - torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))
+        uniform = torch.rand(logits.shape, generator=self.draws).to(self.device).clamp(1e-12, 1 - 1e-7)
+        noisy = logits - torch.log(-torch.log(uniform))
+        parts = torch.split(noisy, list(self.game.generator.sizes), dim=1)
+        return torch.stack([part.argmax(dim=1) for part in parts], dim=1)
 
 
 def _student(game: PateGame) -> torch.nn.Sequential:

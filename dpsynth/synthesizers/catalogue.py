@@ -21,6 +21,7 @@ from dpsynth.synthesizers.mixture import Mixture
 from dpsynth.synthesizers.mosaic import Mosaic
 from dpsynth.synthesizers.mst import MST
 from dpsynth.synthesizers.mwem import MWEM
+from dpsynth.synthesizers.pategan import PATEGAN
 from dpsynth.synthesizers.privbayes import PrivBayes
 from dpsynth.synthesizers.priview import PriView
 from dpsynth.synthesizers.privmrf import PrivMRF
@@ -44,6 +45,7 @@ CATALOGUE: dict[str, type[Any]] = {
     "dp_merf": DPMERF,
     "vae": VAE,
     "gan": GAN,
+    "pategan": PATEGAN,
     "direct": Direct,
     "independent": Independent,
 }

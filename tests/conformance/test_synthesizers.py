@@ -23,9 +23,21 @@ SETTINGS = {
     "direct": {"marginals": "a,b;b,c"},
     "vae": {**SMALL, "epochs": 40},
     "gan": {**SMALL, "warm_steps": 500, "critic_steps": 1, "generator_rate": 2e-3, "critic_rate": 2e-3},
+    "pategan": {
+        "hidden": 24,
+        "latent": 4,
+        "teachers": 20,
+        "rounds": 4,
+        "batch": 32,
+        "lessons": 3,
+        "lesson": 8,
+        "warm_rows": 4000,
+        "epochs": 40,
+        "components": 2000,
+    },
 }
 # Networks learn what they were shown, and do not interpolate it.
-RECOVERED = {"vae": 0.08, "gan": 0.12}
+RECOVERED = {"vae": 0.08, "gan": 0.12, "pategan": 0.08}
 # Half the error of independent columns, but for a Gaussian copula: of a chain that copies a code or else forgets it,
 # such a copula can have no more than the drift, since it holds one number a pair. Without any noise it has 0.66.
 OF_INDEPENDENT = {"copula": 0.7}
