@@ -49,7 +49,7 @@ def two_points(eta: float, share: float, picks: int, interval: float) -> Any:
 
 
 def sampled(parameters: dict[str, Any], interval: float) -> Any:
-    """The loss distribution of all Poisson-sampled Gaussian steps of a training, by connected dots (error below .1 %)."""
+    """The loss distribution of all steps of a training, by connected dots (error below .1 %)."""
     one = pld.from_gaussian_mechanism(
         parameters["noise_multiplier"],
         sampling_prob=parameters["rate"],

@@ -32,7 +32,15 @@ PEERS = {
         Peer("dpmm", ("dpmm==0.1.9",), ("mst", "privbayes", "aim"), ((3, 10), (3, 11))),
         Peer(
             "smartnoise",
-            ("smartnoise-synth==1.0.8", "mbi==1.1.0", "jax==0.10.2", "numpy==2.4.6", "pandas==2.3.3", "torch==2.13.0"),
+            (
+                "smartnoise-synth==1.0.8",
+                "mbi==1.1.0",
+                "jax==0.10.2",
+                "numpy==2.4.6",
+                "pandas==2.3.3",
+                "torch==2.13.0",
+                "packaging==26.3",
+            ),  # which its GANs import and it does not name
             ("mst", "aim", "mst-drawn", "aim-drawn", "dpctgan", "patectgan"),
             ((3, 11), (3, 14)),
         ),

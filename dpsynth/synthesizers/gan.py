@@ -14,7 +14,7 @@ from dpsynth.codec.codec import Codec
 from dpsynth.domain import Domain
 from dpsynth.errors import SettingError
 from dpsynth.networks import gan
-from dpsynth.networks.extra import load_torch
+from dpsynth.networks.extra import chosen_device, load_torch
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -47,10 +47,10 @@ class GAN:
     clip: float = 1.0
     critic_rate: float = 1e-3
     generator_rate: float = 5e-4
-    critic_steps: float = 4.0
+    critic_steps: float = 2.0
     weight_limit: float = 0.1
     warm_rows: float = 40_000.0
-    warm_steps: float = 2_000.0
+    warm_steps: float = 3_000.0
     components: float = 16_000.0
     device: str = "cpu"
 
@@ -89,8 +89,9 @@ class GAN:
         return warm, budget.minus(warm)
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
-        """Those of the tree, and DP-SGD. Raises MissingExtraError without the extra `deep`, before any data."""
+        """Those of the tree, and DP-SGD. Raises MissingExtraError, or SettingError for a device, before any data."""
         load_torch("gan")
+        chosen_device(self.device)
         for_warm, for_training = self._split(domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
         coordinates = self._training(domain, ()).coordinates

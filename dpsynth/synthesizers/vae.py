@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Domain
 from dpsynth.networks import vae
-from dpsynth.networks.extra import load_torch
+from dpsynth.networks.extra import chosen_device, load_torch
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -64,8 +64,9 @@ class VAE:
         return warm, budget.minus(warm)
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
-        """Those of the tree, and DP-SGD. Raises MissingExtraError without the extra `deep`, before any data."""
+        """Those of the tree, and DP-SGD. Raises MissingExtraError, or SettingError for a device, before any data."""
         load_torch("vae")
+        chosen_device(self.device)
         for_warm, for_training = self._split(domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
         if len(domain) < 2:
