@@ -29,6 +29,7 @@ from dpsynth.models.raking import raked
 
 Real = npt.NDArray[np.float32]
 Complex = npt.NDArray[np.complex64]
+ComplexArray = npt.NDArray[np.complex128]
 
 _HELD_OUT = 0.1
 _CHECK_EVERY = 5
@@ -46,7 +47,7 @@ class Embedding:
     frequency that looks at it, in increasing order of the frequency.
     """
 
-    means: npt.NDArray[np.complex128]
+    means: ComplexArray
     stddev: float
     places: tuple[npt.NDArray[np.int64], ...]
     turns: tuple[Complex, ...]
@@ -69,14 +70,11 @@ def fit_embedding(
     penalty: the price of a squared unit of a logit's distance from the one-ways, a mean over components and codes
     weighted by their share. rng: where the components start and how noise is split; never noise that protects anybody.
     """
-    c = math.sqrt(_HELD_OUT / (1 - _HELD_OUT))
-    extra = embedding.stddev * (rng.standard_normal((2, embedding.means.size)) * np.array([[1.0], [1.0]]))
-    extra_means = extra[0] + 1j * extra[1]
-    fitted, held = embedding.means + c * extra_means, embedding.means - extra_means / c
+    fitted, held = split(embedding, rng.standard_normal((2, embedding.means.size)))
     model = _Logits.start(domain, shares, components, rng)
     best, best_error, stale = model, math.inf, 0
     adam = _Adam(model.arrays())
-    precision = 1.0 / (embedding.stddev * math.hypot(1, c)) ** 2
+    precision = (1 - _HELD_OUT) / embedding.stddev**2
     for step in range(1, steps + 1):
         if step % _CHECK_EVERY == 1:
             error = float((np.abs(model.embedding(embedding) - held) ** 2).sum())
@@ -90,6 +88,17 @@ def fit_embedding(
             progress(step / steps)
     weights, tables = best.distribution()
     return raked(domain, weights.astype(np.float64), [table.astype(np.float64) for table in tables], shares, total)
+
+
+def split(embedding: Embedding, normal: FloatArray) -> tuple[ComplexArray, ComplexArray]:
+    """Two independent versions of the noisy means, with nine tenths and one tenth of their information.
+
+    normal: fresh standard normal numbers, shape (2, frequencies). With e = stddev * normal and c^2 = 1/9, y + c e and
+    y - e / c have independent noise of variances stddev^2 (1 + c^2) and stddev^2 (1 + 1 / c^2); see `fit_mixture`.
+    """
+    c = math.sqrt(_HELD_OUT / (1 - _HELD_OUT))
+    extra = embedding.stddev * (normal[0] + 1j * normal[1])
+    return embedding.means + c * extra, embedding.means - extra / c
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +141,7 @@ class _Logits:
     def gradient(
         self,
         embedding: Embedding,
-        target: npt.NDArray[np.complex128],
+        target: ComplexArray,
         precision: float,
         penalty: float,
         shares: Sequence[FloatArray],

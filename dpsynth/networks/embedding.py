@@ -13,7 +13,9 @@ Privacy-preserving Data Generation", AISTATS 2021.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,15 +25,15 @@ import numpy.typing as npt
 
 from dpsynth.domain import Domain
 from dpsynth.marginal import FloatArray
-from dpsynth.models.fit_embedding import Embedding
+from dpsynth.models.fit_embedding import Embedding, split
 from dpsynth.models.mixture import Mixture
 from dpsynth.models.raking import raked
 from dpsynth.networks.extra import load_torch
-from dpsynth.networks.layers import public_draws
 
 _HIDDEN = 128
 _LATENT = 16
 _START_SPREAD = 0.5
+_CHECK_EVERY = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,7 @@ def train_generator(
     label: str | None,
     shares: Sequence[FloatArray],
     total: float,
+    draw: Callable[[tuple[int, int]], FloatArray],
     *,
     points: int,
     steps: int,
@@ -62,12 +65,20 @@ def train_generator(
     hidden ones, divided among the classes. steps, rate: of Adam. one_way_weight: of the squared distance to the noisy
     one-ways, against the mean over features of that to the noisy embedding, both in shares of rows.
 
-    Deterministic: all chance is a torch.Generator with a fixed seed, and torch's global state is not touched.
+    draw: standard normal numbers of a shape, from an explicit generator, for where the network starts and the hidden
+    points. They are all the chance there is: the same draws give the same model, and torch's own state is not
+    touched. A tenth of the information, split off by more such draws, is not trained on: of the networks passed on the
+    way the one that is nearest to it is kept, so that noise is not learned.
     """
     torch = load_torch("the synthesizer dp_merf")
-    network = _Network.start(torch, domain, shares, classes=len(parts), labelled=label is not None)
+    network = _Network.start(torch, domain, shares, draw, classes=len(parts), labelled=label is not None)
     hidden = network.hidden_points([max(1, points // len(parts))] * len(parts))
-    measured = [torch.tensor(np.stack([one.embedding.means.real, one.embedding.means.imag])).float() for one in parts]
+    both = [split(one.embedding, draw((2, one.embedding.means.size))) for one in parts]
+    trained_on, held = (
+        [torch.tensor(np.stack([means.real, means.imag])).float() for means in version]
+        for version in zip(*both, strict=True)
+    )
+    best, best_error = network, math.inf
     wanted = torch.cat([torch.tensor(share) for share in shares]).float()
     waves = _Waves.of(torch, parts[0].embedding)
     optimizer = torch.optim.Adam(network.parameters, lr=rate)
@@ -75,18 +86,22 @@ def train_generator(
         for group in optimizer.param_groups:
             group["lr"] = rate * (1 - step / steps)
         optimizer.zero_grad()
-        loss, one_ways = torch.zeros(()), torch.zeros(())
-        for one, points_of, means in zip(parts, hidden, measured, strict=True):
+        loss, one_ways, error = torch.zeros(()), torch.zeros(()), 0.0
+        for one, points_of, means, aside in zip(parts, hidden, trained_on, held, strict=True):
             tables = network.tables(points_of)
-            loss = loss + ((one.share * waves.means(tables) - means) ** 2).mean()
+            found = one.share * waves.means(tables)
+            loss = loss + ((found - means) ** 2).mean()
+            error += float(((found.detach() - aside) ** 2).sum())
             one_ways = one_ways + one.share * torch.cat([table.mean(dim=0) for table in tables])
         if label is None:
             loss = loss + one_way_weight * ((one_ways - wanted) ** 2).sum()
+        if step % _CHECK_EVERY == 0 and error < best_error:
+            best, best_error = network.copied(), error
         loss.backward()
         optimizer.step()
         if progress is not None:
             progress((step + 1) / steps)
-    return _mixture(domain, parts, label, [network.distributions(own) for own in hidden], shares, total)
+    return _mixture(domain, parts, label, [best.distributions(own) for own in hidden], shares, total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,30 +111,40 @@ class _Network:
     torch: Any
     sizes: tuple[int, ...]
     parameters: list[Any]
-    chance: Any
+    draw: Callable[[tuple[int, int]], FloatArray]
     classes: int
 
     @classmethod
     def start(
-        cls, torch: Any, domain: Domain, shares: Sequence[FloatArray], *, classes: int, labelled: bool
+        cls,
+        torch: Any,
+        domain: Domain,
+        shares: Sequence[FloatArray],
+        draw: Callable[[tuple[int, int]], FloatArray],
+        *,
+        classes: int,
+        labelled: bool,
     ) -> _Network:
         """Random, but for the last layer's offsets: they are the noisy one-ways."""
-        chance = public_draws(0)
         widths = (_LATENT + classes * labelled, _HIDDEN, _HIDDEN, sum(domain.sizes))
         parameters = []
         for place, (before, after) in enumerate(itertools.pairwise(widths)):
             spread = (_START_SPREAD if place == 2 else 1.0) / before**0.5
-            parameters += [spread * torch.randn(before, after, generator=chance), torch.zeros(after)]
+            parameters += [torch.from_numpy(spread * draw((before, after))).float(), torch.zeros(after)]
         parameters[-1] = torch.cat([torch.log(torch.tensor(share + 1e-3 / share.size)) for share in shares]).float()
         for each in parameters:
             each.requires_grad_()
-        return cls(torch, domain.sizes, parameters, chance, classes * labelled)
+        return cls(torch, domain.sizes, parameters, draw, classes * labelled)
+
+    def copied(self) -> _Network:
+        """The same network with parameters of its own, not trained any further."""
+        return dataclasses.replace(self, parameters=[each.detach().clone() for each in self.parameters])
 
     def hidden_points(self, counts: Sequence[int]) -> list[Any]:
         """Normal points for each class, with the class beside them where there are several."""
         found = []
         for place, count in enumerate(counts):
-            points = self.torch.randn(count, _LATENT, generator=self.chance)
+            points = self.torch.from_numpy(self.draw((count, _LATENT))).float()
             own = self.torch.zeros(count, self.classes)
             own[:, place : place + 1] = 1.0
             found.append(self.torch.cat([points, own], dim=1))

@@ -45,12 +45,12 @@ class DPMERF:
     one_way_share: float = 0.3
     features: float = 1000.0
     degree: float = 2.0
-    lengthscale: float = 0.3
+    lengthscale: float = 0.1
     label: str = ""
     one_way_weight: float = 1.0
     fit_steps: float = 300.0
-    rate: float = 3e-3
-    components: float = 300.0
+    rate: float = 5e-3
+    components: float = 200.0
 
     def __post_init__(self) -> None:
         require_shares(self, "one_way_share")
@@ -59,7 +59,7 @@ class DPMERF:
         if not 0 < self.rate < 1:
             raise SettingError(f"rate ({self.rate}) must be between 0 and 1; got another number; try 0.001")
         if not 0.01 <= self.lengthscale <= 100:
-            raise SettingError(f"lengthscale ({self.lengthscale}) must be from 0.01 to 100; got another; try 1")
+            raise SettingError(f"lengthscale ({self.lengthscale}) must be from 0.01 to 100; got another; try 0.1")
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
         one_ways, features = budget.split((self.one_way_share, 1 - self.one_way_share) if len(domain) > 1 else (1, 0))
@@ -118,6 +118,7 @@ class DPMERF:
             label,
             shares,
             total,
+            rng.standard_normal,
             points=int(self.components),
             steps=int(self.fit_steps),
             rate=self.rate,
@@ -136,7 +137,7 @@ class DPMERF:
         for share, size, first in zip(shares, domain.sizes, ordered, strict=True):
             own = rng.standard_normal((size, count)) / self.lengthscale
             ranks = mid_ranks(share[:first] / max(float(share[:first].sum()), 1e-12)) if first else np.empty(0)
-            own[:first] = 4 * ranks[:, None] * rng.standard_normal(count) / self.lengthscale
+            own[:first] = 2 * ranks[:, None] * rng.standard_normal(count) / self.lengthscale
             angles.append(own)
         made = sparse_frequencies(domain, column_sets(len(domain), degree, count, rng), tuple(angles))
         return RandomFourier(domain, made.places, made.angles, count, self.label or None)

@@ -43,7 +43,7 @@ class KDE:
     one_way_share: float = 0.3
     features: float = 1000.0
     degree: float = 2.0
-    bandwidth: float = 0.15
+    bandwidth: float = 0.07
     components: float = 200.0
     penalty: float = 10.0
     fit_steps: float = 200.0
@@ -53,7 +53,7 @@ class KDE:
         require_at_least_one(self, "features", "degree", "components", "fit_steps")
         require_not_negative(self, "penalty")
         if not 0.01 <= self.bandwidth <= 10:
-            raise SettingError(f"bandwidth ({self.bandwidth}) must be from 0.01 to 10; got another number; try 0.15")
+            raise SettingError(f"bandwidth ({self.bandwidth}) must be from 0.01 to 10; got another number; try 0.07")
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
         one_ways, features = budget.split((self.one_way_share, 1 - self.one_way_share) if len(domain) > 1 else (1, 0))
