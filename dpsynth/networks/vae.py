@@ -141,6 +141,17 @@ def decode(settings: VaeTraining, parameters: Arrays, latents: npt.NDArray[np.fl
     return [np.asarray(part.numpy()) for part in torch.split(tables, list(settings.sizes), dim=1)]
 
 
+def mean_spread(settings: VaeTraining, parameters: Arrays, codes: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
+    """The variance that the encoder gives to each latent number, on average over free rows, shape (latent,)."""
+    torch = load_torch("vae")
+    network = VaeTrainee(settings, "cpu")
+    from_arrays(network.module, parameters)
+    with torch.no_grad():
+        shown = one_hot(torch.as_tensor(codes.astype(np.int64)), settings.sizes)
+        log_variance = network.module["encoder"](shown)[:, settings.latent :].clamp(-8, 8)
+        return np.asarray(log_variance.exp().double().mean(dim=0).numpy())
+
+
 def pretrained(settings: VaeTraining, codes: npt.NDArray[np.integer[Any]], batch: int, epochs: int) -> VaeTrainee:
     """An autoencoder trained without noise on rows that cost nothing any more, such as those of a released model."""
     torch = load_torch("vae")

@@ -10,6 +10,7 @@ from typing import Any
 from dpsynth.errors import SettingError
 from dpsynth.synthesizers.aim import AIM
 from dpsynth.synthesizers.auto import AUTO, SUMMARY
+from dpsynth.synthesizers.autoencoder import Autoencoder
 from dpsynth.synthesizers.copula import Copula
 from dpsynth.synthesizers.direct import Direct
 from dpsynth.synthesizers.dp_merf import DPMERF
@@ -44,6 +45,7 @@ CATALOGUE: dict[str, type[Any]] = {
     "kmeans_mixture": KMeansMixture,
     "dp_merf": DPMERF,
     "vae": VAE,
+    "autoencoder": Autoencoder,
     "gan": GAN,
     "pategan": PATEGAN,
     "direct": Direct,
@@ -51,7 +53,7 @@ CATALOGUE: dict[str, type[Any]] = {
 }
 
 
-DELTA_SHARES: dict[str, float] = {"vae": 0.01, "gan": 0.01}
+DELTA_SHARES: dict[str, float] = {"vae": 0.01, "autoencoder": 0.01, "gan": 0.01}
 """The part of delta that the mechanisms of a synthesizer leave uncovered; 0 for all others."""
 
 
