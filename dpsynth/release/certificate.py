@@ -52,6 +52,7 @@ KNOWN_LIMITS = (
     "the rows are no sample of the population: intervals computed as if they were leave out noise and model error",
     "identifiers are made anew, one for each row: rows of one person cannot be told together",
     "numbers measured once stay measured: drawing more synthetic rows adds no information",
+    "gradients of networks are summed in floating point: noise is exact, and rounding has a margin that is no proof",
 )
 HOW_TO_VERIFY = (
     "run `dpsynth verify DIRECTORY --key FILE`: it checks every file, redoes the arithmetic, and checks who signed",

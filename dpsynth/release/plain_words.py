@@ -154,11 +154,24 @@ def _ledger(certificate: Certificate) -> str:
     )
 
 
+def _training(parameters: Mapping[str, Any]) -> list[str]:
+    """What there is to say of steps of DP-SGD: all of it public."""
+    numbers = {name: parameters.get(name) for name in ("steps", "rate", "noise_multiplier", "float_margin")}
+    if not all(isinstance(each, int | float) for each in numbers.values()):
+        return []
+    return [
+        f"{numbers['steps']:,} steps on batches of {in_percent(numbers['rate'])} of the rows by coins",
+        f"noise {numbers['noise_multiplier']:.4g} times the clipping norm",
+        f"gradients in floating point, for which {in_percent(numbers['float_margin'])} of the norm is set aside",
+    ]
+
+
 def _step(record: MechanismRecord) -> str:
-    cells, stddev = record.parameters.get("cells"), record.parameters.get("stddev")
+    cells, stddev, steps = (record.parameters.get(name) for name in ("cells", "stddev", "steps"))
     noise = _noise_size(stddev)
     details = [f"{100 * record.share:.4g}% of the budget", record.kind]
     details += [f"{cells:,} cells"] if isinstance(cells, int) else []
+    details += _training(record.parameters) if isinstance(steps, int) else []
     details += [noise] if noise else []
     cliques = record.parameters.get("cliques", [])
     # Each with its own noise, where that tells more than the range.
