@@ -113,21 +113,22 @@ def test_every_step_of_every_synthesizer_is_priced_anew(name, relation, private)
         assert least <= step.mu_squared * (1 + 1e-9) < (1.02 if step.kind == "marginals" else 1.3) * least
 
 
+@pytest.mark.parametrize("replaced", [False, True])
 @pytest.mark.parametrize("rows", [1, 2])
-def test_a_training_is_priced_anew(rows):
-    """By dp-accounting: close to its price, and far above that of twice the noise or half of the steps."""
-    pytest.importorskip("dp_accounting")
+def test_a_training_is_priced_anew(rows, replaced):
+    """Close to its price, and far above that of twice the noise or half of the steps."""
     from fractions import Fraction
 
     from dpsynth.privacy.sampled_gaussian import SampledGaussian
+    from dpsynth.privacy.unit import Relation
 
+    relation = Relation.REPLACE_ONE if replaced else Relation.ADD_REMOVE
     said = {"steps": 200, "rate": 0.05, "noise_multiplier": 2.0, "delta0": 1e-8}
-    price = SampledGaussian(200, Fraction(1, 20), 0.5, rows).dominating_mu(1e-8) ** 2
-    least = accounting.least_price("DP-SGD", said, rows, False)
+    price = SampledGaussian(200, Fraction(1, 20), 0.5, rows, relation).dominating_mu(1e-8) ** 2
+    least = accounting.least_price("DP-SGD", said, rows, replaced)
     assert 0.9 * price < least <= price
     for change in ({"noise_multiplier": 4.0}, {"steps": 100}):
-        assert accounting.least_price("DP-SGD", {**said, **change}, rows, False) < 0.6 * price
-    assert accounting.least_price("DP-SGD", said, rows, True) is None  # not said, rather than said wrongly
+        assert accounting.least_price("DP-SGD", {**said, **change}, rows, replaced) < 0.6 * price
 
 
 def test_sums_that_do_not_add_up_are_found(release):
