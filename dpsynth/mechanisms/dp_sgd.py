@@ -23,10 +23,10 @@ from dpsynth.codec.codec import Codec
 from dpsynth.errors import SettingError
 from dpsynth.mechanisms.gaussian_cost import gaussian_cost
 from dpsynth.networks.checkpoints import Checkpoint, Course
-from dpsynth.networks.gradients import ClippedGradients, set_gradient
+from dpsynth.networks.gradients import DRAW_WORDS, ClippedGradients, secret_draws, set_gradient
 from dpsynth.privacy.cost import ZERO, Cost
 from dpsynth.privacy.discrete_gaussian import sample
-from dpsynth.privacy.randomness import EntropySource, next_word
+from dpsynth.privacy.randomness import EntropySource
 from dpsynth.privacy.sampled_gaussian import SampledGaussian
 from dpsynth.privacy.unit import PrivacyUnit, Relation
 from dpsynth.private.coded_rows import CodedRows
@@ -155,7 +155,7 @@ class DPSGD:
         with ClippedGradients(trainee, self.clip) as gradients:
             for step in course.steps(self.steps):
                 rows = exact.matrix[poisson_sample(exact.count, self.rate, source)]
-                summed = gradients.sum(rows, next_word(source), _BLOCK_ROWS)
+                summed = gradients.sum(rows, secret_draws(source.words(DRAW_WORDS), self.device), _BLOCK_ROWS)
                 cells = np.rint(summed * (CELLS / self.clip)).astype(np.int64)
                 noisy = cells + sample(self.noise * CELLS, cells.size, source)
                 set_gradient(trainee.module, noisy.astype(np.float64) * (self.clip / CELLS / self.batch))

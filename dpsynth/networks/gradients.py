@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     import torch
 
 
+# Where torch's state of a CPU generator holds the words of its Mersenne twister, each in eight bytes; a test looks.
+_STATE_AT, _STATE_WORDS = 24, 624
+DRAW_WORDS = _STATE_WORDS // 2
+
+
 class HasLosses(Protocol):
     """A module, and the loss of each row under it."""
 
@@ -50,10 +55,12 @@ class ClippedGradients:
     def __exit__(self, *_: object) -> None:
         self.hooked.remove_hooks()
 
-    def sum(self, codes: npt.NDArray[np.integer[Any]], word: int, block_rows: int) -> npt.NDArray[np.float64]:
+    def sum(
+        self, codes: npt.NDArray[np.integer[Any]], draws: torch.Generator, block_rows: int
+    ) -> npt.NDArray[np.float64]:
         """The sum over rows of gradients scaled down to norm `clip`, shape (coordinates,); zero without rows.
 
-        codes: shape (rows, columns). word: 64 random bits, from which the rows' own draws are made. A row whose
+        codes: shape (rows, columns). draws: for what rows draw for themselves. A row whose
         gradient is no finite vector counts as one whose gradient is zero; where even a public row breaks the network,
         all of the block do.
         """
@@ -61,8 +68,6 @@ class ClippedGradients:
 
         parameters = [p for p in self.network.module.parameters() if p.requires_grad]
         device = parameters[0].device
-        draws = torch.Generator(device=device)
-        draws.manual_seed(word & (2**63 - 1))
         total = torch.zeros(sum(p.numel() for p in parameters), dtype=torch.float64, device=device)
         for first in range(0, len(codes), block_rows):
             block = torch.as_tensor(codes[first : first + block_rows].astype(np.int64), device=device)
@@ -118,3 +123,21 @@ def set_gradient(module: torch.nn.Module, vector: npt.NDArray[np.float64]) -> No
             parameter.grad = torch.as_tensor(part, dtype=parameter.dtype, device=parameter.device).reshape(
                 parameter.shape
             )
+
+
+def secret_draws(words: npt.NDArray[np.uint64], device: str) -> torch.Generator:
+    """A generator whose whole state is made of random words, for what rows draw for themselves; one for each step.
+
+    words: DRAW_WORDS of them. On the CPU torch keeps no more than 32 bits of a seed, so its state (624 words of 32
+    bits) is set by itself; on CUDA a seed has 64 bits.
+    """
+    import torch
+
+    generator = torch.Generator(device=device)
+    generator.manual_seed(int(words[0]) & (2**63 - 1))
+    if device == "cpu":
+        state = generator.get_state().numpy().copy()
+        held = state[_STATE_AT : _STATE_AT + 8 * _STATE_WORDS].view(np.uint64)
+        held[:] = words.view(np.uint32)[:_STATE_WORDS]
+        generator.set_state(torch.as_tensor(state))
+    return generator

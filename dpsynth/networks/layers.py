@@ -46,7 +46,7 @@ def perceptron(widths: Sequence[int], draws: torch.Generator) -> torch.nn.Sequen
     torch = load_torch()
     layers: list[Any] = []
     for inputs, outputs in itertools.pairwise(widths):
-        layer = torch.nn.Linear(inputs, outputs)
+        layer = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs)  # draws nothing from torch's global state
         with torch.no_grad():
             for parameter in layer.parameters():
                 parameter.copy_((2 * torch.rand(parameter.shape, generator=draws) - 1) / inputs**0.5)

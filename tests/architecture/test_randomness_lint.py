@@ -40,6 +40,7 @@ DRAWS = {
     "laplace", "logistic", "multinomial", "multivariate_normal", "normal", "normalvariate", "permutation", "permuted",
     "poisson", "rand", "randint", "randn", "random", "random_sample", "rvs", "shuffle", "standard_normal", "uniform",
 }  # fmt: skip
+TORCH_DRAWS = {"bernoulli", "multinomial", "normal", "poisson", "rand", "randint", "randn", "randperm"}
 SEEDS = {"seed", "seeds", "random_seed", "random_state", "rng", "bit_generator"}
 
 
@@ -63,6 +64,7 @@ def lint(text: str, path: str) -> list[str]:
                 found += _attribute(ast.unparse(base), attr, node.lineno, explicit, private)
             case ast.Assign(value=value) | ast.NamedExpr(value=value) if ast.unparse(value) in NUMPY_RANDOM:
                 found.append((node.lineno, f"another name for {ast.unparse(value)}"))
+    found += _global_torch(tree)
     if private:
         found += _in_a_private_room(tree)
     return [f"{path}:{line}: {what}" for line, what in sorted(set(found))]
@@ -84,9 +86,18 @@ def _attribute(base: str, attr: str, line: int, explicit: bool, private: bool) -
         return [] if explicit and attr in EXPLICIT else [(line, dotted)]
     if private and _system_entropy(dotted):
         return [(line, f"{dotted} outside {SOURCES_OF_ENTROPY}")]
-    if dotted in {"torch.randn", "torch.rand", "torch.normal", "torch.manual_seed"}:
-        return [(line, dotted)]
-    return []
+    return [(line, dotted)] if dotted == "torch.manual_seed" else []
+
+
+def _global_torch(tree: ast.AST) -> list[tuple[int, str]]:
+    """Draws of torch that name no generator, and so take from its global state."""
+    return [
+        (node.lineno, f"torch.{attr} without a generator")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        for base, attr in [(ast.unparse(node.func.value), node.func.attr)]
+        if base == "torch" and attr in TORCH_DRAWS and "generator" not in {each.arg for each in node.keywords}
+    ]
 
 
 def _in_a_private_room(tree: ast.AST) -> list[tuple[int, str]]:
@@ -132,7 +143,9 @@ def test_randomness_is_where_it_belongs(path: Path) -> None:
         ("dpsynth/models/sampling.py", "from numpy.random import default_rng"),
         ("dpsynth/codec/numeric.py", "from numpy import random"),
         ("dpsynth/domain.py", "np.random.default_rng(0)"),
-        ("dpsynth/models/vae.py", "torch.manual_seed(0)"),
+        ("dpsynth/networks/vae.py", "torch.manual_seed(0)"),
+        ("dpsynth/networks/vae.py", "noise = torch.randn(3)"),
+        ("dpsynth/networks/vae.py", "some = torch.randperm(rows).split(9)"),
     ],
 )
 def test_lint_sees_a_planted_breach(path: str, planted: str) -> None:
@@ -148,6 +161,7 @@ def test_lint_sees_a_planted_breach(path: str, planted: str) -> None:
         ("dpsynth/privacy/randomness.py", "def words(self): return os.urandom(8)\ndef __init__(self, seed): ..."),
         ("dpsynth/mechanisms/count.py", "noise = discrete_gaussian.sample(stddev, counts.size, source)"),
         ("dpsynth/private/bounding.py", "keep = source.words(rows)"),
+        ("dpsynth/networks/vae.py", "noise = torch.randn(3, generator=draws)"),
         ("dpsynth/release/bundle.py", "import secrets\nname = secrets.token_hex(8)"),
     ],
 )

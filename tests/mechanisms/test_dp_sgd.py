@@ -20,7 +20,7 @@ from attacks.statistics.trade_off import Gaussian  # noqa: E402
 from dpsynth.errors import SettingError  # noqa: E402
 from dpsynth.mechanisms.dp_sgd import CELLS, DPSGD, coin_rate, noise_within, poisson_sample, step_mu  # noqa: E402
 from dpsynth.networks.checkpoints import Checkpoint  # noqa: E402
-from dpsynth.networks.gradients import ClippedGradients  # noqa: E402
+from dpsynth.networks.gradients import DRAW_WORDS, ClippedGradients, secret_draws  # noqa: E402
 from dpsynth.networks.layers import one_hot, perceptron, public_draws  # noqa: E402
 from dpsynth.networks.vae import VaeTrainee, VaeTraining  # noqa: E402
 from dpsynth.privacy.cost import Cost  # noqa: E402
@@ -92,7 +92,7 @@ def test_sums_are_those_of_rows_clipped_one_by_one(clip: float) -> None:
     network, twin = VaeTrainee(settings, "cpu"), VaeTrainee(settings, "cpu")
     codes = np.random.default_rng(0).integers(0, (3, 4, 2), (50, 3))
     with ClippedGradients(network, clip) as gradients:
-        found = gradients.sum(codes, 7, 1000)
+        found = gradients.sum(codes, torch.Generator().manual_seed(7), 1000)
     draws = torch.Generator().manual_seed(7)
     losses = twin.losses(torch.as_tensor(codes), draws)
     expected = np.zeros(settings.coordinates)
@@ -103,12 +103,27 @@ def test_sums_are_those_of_rows_clipped_one_by_one(clip: float) -> None:
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-5 * min(clip, 1.0))
 
 
+def test_draws_of_rows_are_made_of_all_their_words() -> None:
+    """All of the twister's state is set by random words: were the seed alone, 32 bits would tell all draws."""
+    words = InsecureTestEntropy(3).words(DRAW_WORDS)
+    plain = torch.Generator().manual_seed(5).get_state().numpy()[24 : 24 + 8 * 624].view(np.uint64)
+    assert plain[0] == 5  # the layout of torch's state: a twister starts with its seed,
+    assert plain[1] == (1812433253 * (5 ^ (5 >> 30)) + 1) % 2**32  # and goes on by its rule
+    first = torch.rand(5, generator=secret_draws(words, "cpu"))
+    assert torch.equal(first, torch.rand(5, generator=secret_draws(words, "cpu")))
+    other = words.copy()
+    other[200] ^= np.uint64(1 << 40)  # one word far from the first: the same seed, other draws
+    drawn = [torch.rand(1000, generator=secret_draws(each, "cpu")) for each in (words, other)]
+    assert not torch.equal(*drawn)
+    assert stats.kstest(drawn[0].numpy(), "uniform").pvalue > 1e-6
+
+
 def test_blocks_make_no_difference_where_rows_draw_nothing() -> None:
     network = Walk(Directions(5, 3.0))
     codes = np.array([[0], [1], [1], [4], [4], [4]])
     with ClippedGradients(network, 1.0) as gradients:
-        assert gradients.sum(codes, 0, 2) == pytest.approx([-1, -2, 0, 0, -3])
-        assert gradients.sum(codes[:0], 0, 2) == pytest.approx(np.zeros(5))
+        assert gradients.sum(codes, torch.Generator(), 2) == pytest.approx([-1, -2, 0, 0, -3])
+        assert gradients.sum(codes[:0], torch.Generator(), 2) == pytest.approx(np.zeros(5))
 
 
 def test_a_row_whose_gradient_breaks_down_counts_as_zero() -> None:
@@ -120,7 +135,7 @@ def test_a_row_whose_gradient_breaks_down_counts_as_zero() -> None:
 
     network.losses = losses  # type: ignore[method-assign]
     with ClippedGradients(network, 1.0) as gradients:
-        assert gradients.sum(np.array([[0], [2], [1], [2]]), 0, 10) == pytest.approx([-1, -1, 0])
+        assert gradients.sum(np.array([[0], [2], [1], [2]]), torch.Generator(), 10) == pytest.approx([-1, -1, 0])
 
 
 def test_networks_that_mix_rows_are_refused() -> None:

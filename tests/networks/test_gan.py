@@ -35,7 +35,7 @@ def rows(count: int) -> np.ndarray:
 
 def step(network: GanTrainee, number: int) -> None:
     with ClippedGradients(network, 1.0) as gradients:
-        set_gradient(network.module, gradients.sum(rows(20), number, 100) / 20)
+        set_gradient(network.module, gradients.sum(rows(20), torch.Generator(), 100) / 20)
     network.update(number)
 
 
