@@ -128,7 +128,7 @@ def _point(row: Row, x: float, y: float, least: float, most: float) -> list[str]
 def _ticks(top: float) -> list[float]:
     """Round values from 0 to below `top`, at most eight."""
     step = 10.0 ** math.floor(math.log10(top))
-    step = next(size for size in (step / 10, step / 5, step / 2, step) if top / size < 8)
+    step = next(size for size in (step / 10, step / 5, step / 2, step, 2 * step) if top / size < 8)
     return [round(index * step, 10) for index in range(int(top / step) + 1)]
 
 

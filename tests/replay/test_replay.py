@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,3 +154,13 @@ def test_selftest_fails_when_a_synthesizer_leaks(monkeypatch):
 
     monkeypatch.setattr(Marginals, "query", louder)
     assert not selftest(tables=1).passed
+
+
+def test_what_needs_a_missing_extra_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr("dpsynth.selftest.CATALOGUE", {name: CATALOGUE[name] for name in ("independent", "vae")})
+    report = selftest(tables=1)
+    assert report.passed
+    left_out = [line for line in report.lines if "left out" in line]
+    assert len(left_out) == 4
+    assert all(line.startswith("vae, ") and "deep" in line for line in left_out)
