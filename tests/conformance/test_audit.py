@@ -26,10 +26,15 @@ from dpsynth.twins import SCORES, twin_runs
 
 NAMES = sorted(CATALOGUE)
 FALSE_ALARM = 1e-6 / (2 * len(NAMES) + 3)  # in all, for the tests that must not fail
+# Networks learn within one mechanism whose law given the rows nobody can write down: canaries of one run audit it
+# instead (tests/mechanisms/test_dp_sgd.py, test_teacher_votes.py), and here fewer runs, by what the model shows.
+NETWORKS = {"vae", "gan", "autoencoder", "pategan"}
 SETTINGS = {"direct": {"marginals": "a,b;b,c"}}
 # What costs time and spends nothing: how well a model is fitted, and into how many rounds a budget is cut.
 QUICK = {"gap": 1.0, "stages": 1, "stage_steps": 3, "components": 8, "sweeps": 1, "rounds": 2, "rounds_per_column": 1}
 QUICK |= {"features": 20, "fit_steps": 2}
+QUICK |= {"hidden": 4, "latent": 2, "warm_rows": 20, "warm_steps": 1, "epochs": 1, "training_steps": 2, "gaussians": 2}
+QUICK |= {"teachers": 3, "batch": 2, "lessons": 1, "lesson": 2}
 CLOSED = dpsynth.Schema([dpsynth.Categorical(name, values=range(3)) for name in "abc"])
 OPEN = dpsynth.Schema([dpsynth.OpenCategorical("a", max_values=5), dpsynth.Categorical("b", values=range(3))])
 CODEC = Codec(tuple(map(closed_codec, CLOSED.columns)))
@@ -68,10 +73,10 @@ def proved(asked, pair, runs, source, program=None):
 @pytest.mark.parametrize(("relation", "pair"), [("add-remove", ADDED), ("replace-one", REPLACED)])
 def test_what_is_proved_is_at_most_the_promise(name, relation, pair):
     asked = request(name, relation=relation)
-    assert proved(asked, pair, 160, OsEntropy()).mu <= asked.budget.mu
+    assert proved(asked, pair, 30 if name in NETWORKS else 160, OsEntropy()).mu <= asked.budget.mu
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(set(NAMES) - NETWORKS))
 def test_half_the_noise_is_caught(name, monkeypatch):
     honest = marginals.sample
     for module in (marginals, feature_sums):
