@@ -25,6 +25,7 @@ from dpsynth.ledger.open import open_ledger
 from dpsynth.privacy.cost import Cost
 from dpsynth.release.certificate import LedgerRecord
 from dpsynth.release.release import Release, load
+from dpsynth.tape import Tape
 
 TOP = "population"
 
@@ -144,6 +145,14 @@ class Booking:
         if self.ledger.state(self.request_id) is State.MEASURED:
             self.ledger.released(self.request_id)
         return replace(kept, audit_pool=pool)
+
+
+def tape_of(folder: Path, asked: Mapping[str, Any], booking: Booking | None) -> Tape:
+    """The tape of a run in a folder; it belongs to one request alone. asked: as in `Booking.of`."""
+    if asked["audit_pool"] is not None:
+        raise SettingError("checkpoint must be left out with an audit pool, whose coins would be drawn anew")
+    named = None if booking is None else [booking.ledger.ledger_id, booking.scope, booking.request_id]
+    return Tape(folder, {**asked, "request": named})
 
 
 def _results_of(ledger: Ledger | str | Path) -> Path | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dpsynth import encoding as encodings
 from dpsynth.audit_pool import AuditPool, PoolSize
-from dpsynth.booking import TOP, Booking
+from dpsynth.booking import TOP, Booking, tape_of
 from dpsynth.encoding import Encoding, find_codec, largest_domain
 from dpsynth.errors import SettingError
 from dpsynth.ledger import whole_units
@@ -273,19 +273,11 @@ def synthesize(
         booking = Booking.of(ledger, scope, request_id, request.to_json())
         # A ledger counts in whole units and charges upwards: what is spent is a whole number of them.
         request = dataclasses.replace(request, budget=whole_units(request.budget))
-    tell = progress or no_progress
+    asked: dict[str, Any] = {"rows": rows, "seed": seed, "progress": progress or no_progress, "booking": booking}
     if checkpoint is None:
-        return release(data, request, OsEntropy(), rows=rows, seed=seed, progress=tell, booking=booking)
-    with closing(_tape(Path(checkpoint), request, booking)) as tape:
-        return release(data, request, OsEntropy(), rows=rows, seed=seed, progress=tell, booking=booking, tape=tape)
-
-
-def _tape(folder: Path, request: Request, booking: Booking | None) -> Tape:
-    """The tape of a run; it belongs to one request alone."""
-    if request.pool is not None:
-        raise SettingError("checkpoint must be left out with an audit pool: coins would be drawn anew; try one of both")
-    named = None if booking is None else [booking.ledger.ledger_id, booking.scope, booking.request_id]
-    return Tape(folder, {**request.to_json(), "request": named})
+        return release(data, request, OsEntropy(), **asked)
+    with closing(tape_of(Path(checkpoint), request.to_json(), booking)) as tape:
+        return release(data, request, OsEntropy(), **asked, tape=tape)
 
 
 def release(

@@ -156,13 +156,14 @@ def _ledger(certificate: Certificate) -> str:
 
 def _training(parameters: Mapping[str, Any]) -> list[str]:
     """What there is to say of steps of DP-SGD: all of it public."""
-    numbers = {name: parameters.get(name) for name in ("steps", "rate", "noise_multiplier", "float_margin")}
-    if not all(isinstance(each, int | float) for each in numbers.values()):
+    numbers = [parameters.get(name) for name in ("steps", "rate", "noise_multiplier", "float_margin")]
+    if not all(isinstance(each, int | float) for each in numbers):
         return []
+    steps, rate, noise, margin = (float(each) for each in numbers if each is not None)
     return [
-        f"{numbers['steps']:,} steps on batches of {in_percent(numbers['rate'])} of the rows by coins",
-        f"noise {numbers['noise_multiplier']:.4g} times the clipping norm",
-        f"gradients in floating point, for which {in_percent(numbers['float_margin'])} of the norm is set aside",
+        f"{steps:,.0f} steps on batches of {in_percent(rate)} of the rows by coins",
+        f"noise {noise:.4g} times the clipping norm",
+        f"gradients in floating point, for which {in_percent(margin)} of the norm is set aside",
     ]
 
 

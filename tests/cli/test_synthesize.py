@@ -66,6 +66,7 @@ def test_every_option_reaches_the_library(
         "ledger": None,
         "scope": "population",
         "request_id": None,
+        "checkpoint": None,
         "progress": None,
     }
     for words in (str(tmp_path / "out"), "epsilon 1 and delta 1e-09", "record-level", "false alarms"):

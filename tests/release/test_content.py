@@ -15,6 +15,7 @@ from dpsynth.release.bundle import FILES
 from dpsynth.release.content import CONTENT, content_digest
 from dpsynth.release.directory import Directory
 from dpsynth.release.release import Release
+from dpsynth.selftest import SETTINGS
 from dpsynth.synthesizers.catalogue import CATALOGUE
 
 SCHEMA = dpsynth.Schema(
@@ -38,7 +39,9 @@ def made(synthesizer: str) -> Release:
         "joined": np.datetime64("2020-01-01") + rng.integers(0, 366, 600),
     }
     settings: dict[str, Any] = {"epsilon": 4.0, "delta": 1e-5, "rows": 40, "seed": 1, "synthesizer": synthesizer}
-    if synthesizer == "direct":
+    if synthesizer != "direct":
+        settings["settings"] = SETTINGS.get(synthesizer, {})
+    else:
         settings["settings"] = {"marginals": "sex,member;age"}
     return dpsynth.synthesize(table, SCHEMA, **settings)
 

@@ -14,6 +14,7 @@ from attacks.static_checks import accounting, noise, static_checks
 from dpsynth.engine import release as run_release
 from dpsynth.engine import settle
 from dpsynth.privacy.randomness import InsecureTestEntropy
+from dpsynth.selftest import SETTINGS
 from dpsynth.synthesizers.catalogue import CATALOGUE
 
 SCHEMA = dpsynth.Schema(
@@ -103,7 +104,7 @@ def test_a_foreign_table_is_checked_as_far_as_it_can_be(release, private):
 @pytest.mark.parametrize("relation", ["add-remove", "replace-one"])
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
 def test_every_step_of_every_synthesizer_is_priced_anew(name, relation, private):
-    settings = {"marginals": "a,x;x,k"} if name == "direct" else {}
+    settings = {"marginals": "a,x;x,k"} if name == "direct" else SETTINGS.get(name, {})
     found = made(private, synthesizer=name, relation=relation, settings=settings)
     assert status(accounting.accounting_checks(found, None), accounting.PRICES) == "pass"
     sizes = dict(zip(found.model.domain.columns, found.model.domain.sizes, strict=True))
