@@ -27,14 +27,14 @@ CHOICES = {"selection", "selection of parents"}
 SHARES = (0.5, 0.4, 0.3, 0.2, 0.1)
 
 
-def release(name: str, epsilon: float, delta: float) -> dpsynth.Release:
-    """A release of a small closed table by one generator."""
+def release(name: str, epsilon: float, delta: float, **settings: Any) -> dpsynth.Release:
+    """A release of a small closed table by one generator, with its usual settings or others."""
     rng = np.random.default_rng(0)
     base = rng.integers(0, 4, 4000)
     table = {column: (base + rng.integers(0, 2, 4000)) % 4 for column in COLUMNS}
     schema = dpsynth.Schema([dpsynth.Categorical(column, values=range(4)) for column in COLUMNS])
     return dpsynth.synthesize(
-        table, schema, epsilon=epsilon, delta=delta, synthesizer=name, settings=SETTINGS.get(name, {})
+        table, schema, epsilon=epsilon, delta=delta, synthesizer=name, settings=SETTINGS.get(name, settings)
     )
 
 

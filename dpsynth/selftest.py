@@ -33,7 +33,15 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
     "mixture": {"stages": 1, "stage_steps": 1},  # the model is not looked at
     "kde": {"fit_steps": 1},
     "vae": {"hidden": 4, "latent": 2, "training_steps": 2, "warm_rows": 100, "epochs": 1, "components": 8},
-    "gan": {"hidden": 4, "latent": 2, "training_steps": 2, "warm_rows": 100, "warm_steps": 2, "components": 8},
+    "gan": {
+        "hidden": 4,
+        "latent": 2,
+        "training_steps": 2,
+        "warm_rows": 100,
+        "decoder_steps": 1,
+        "warm_steps": 2,
+        "components": 8,
+    },
     "autoencoder": {
         "hidden": 4,
         "latent": 2,

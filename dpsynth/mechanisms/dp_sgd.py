@@ -187,20 +187,10 @@ class DPSGD:
             "step_mu": self._step_mu,
             "delta0": self.delta0,
             "float_margin": FLOAT_MARGIN,
-            "opacus_epsilon_at_1e-5": self._opacus_epsilon(),
+            "opacus_epsilon_at_1e-5": opacus_epsilon(1 / self._step_mu, float(self.rate), self.steps),
             "coordinates": self.training.coordinates,
             "network": self.training.describe(),
         }
-
-    def _opacus_epsilon(self) -> float:
-        """What Opacus' own accountant says of one row added or removed, at delta 1e-5: shown, and not relied on."""
-        from opacus.accountants import RDPAccountant
-
-        accountant = RDPAccountant()
-        accountant.history = [(1 / self._step_mu, float(self.rate), self.steps)]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it remarks on the orders that it tried
-            return float(accountant.get_epsilon(1e-5))
 
     @property
     def _step_mu(self) -> float:
@@ -214,6 +204,18 @@ def step_mu(noise: float, coordinates: int) -> float:
     """What one row that is surely in a batch costs in one step, as mu; `noise` in units of the clipping norm."""
     moved = math.ceil(CELLS * (1 + FLOAT_MARGIN) + math.sqrt(coordinates) + 1)
     return gaussian_cost(moved**2, noise * CELLS).mu
+
+
+@lru_cache(maxsize=256)
+def opacus_epsilon(noise: float, rate: float, steps: int) -> float:
+    """What Opacus' own accountant says of one row added or removed, at delta 1e-5: shown, and not relied on."""
+    from opacus.accountants import RDPAccountant
+
+    accountant = RDPAccountant()
+    accountant.history = [(noise, rate, steps)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it remarks on the orders that it tried
+        return float(accountant.get_epsilon(1e-5))
 
 
 def coin_rate(rate: float) -> Fraction:

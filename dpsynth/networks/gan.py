@@ -20,6 +20,7 @@ from dpsynth.networks.extra import load_torch
 from dpsynth.networks.layers import (
     Average,
     from_arrays,
+    log_likelihoods,
     one_hot,
     optimizer_state,
     perceptron,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 LOSSES = ("wasserstein", "logistic")
+_LIKELIHOOD_RATE = 3e-3
 _TEMPERATURE = 0.5  # of the relaxed draws that the critic is shown
 
 
@@ -208,17 +210,47 @@ def decode(settings: GanTraining, parameters: Arrays, latents: npt.NDArray[np.fl
     return parts
 
 
-def pretrained(settings: GanTraining, codes: npt.NDArray[np.integer[Any]], batch: int, steps: int) -> GanTrainee:
-    """Both networks trained without noise on rows that cost nothing any more, such as those of a released model."""
+def pretrained(
+    settings: GanTraining, codes: npt.NDArray[np.integer[Any]], batch: int, decoder_steps: int, steps: int
+) -> GanTrainee:
+    """Both networks trained without noise on rows that cost nothing any more, such as those of a released model.
+
+    The generator first learns likelihood, as the decoder of an autoencoder, and only then meets the critic: a game
+    alone leaves out what is rare, and what it has left out a noisy critic will not bring back.
+    """
     torch = load_torch("gan")
     network, draws = GanTrainee(settings, "cpu"), public_draws(1)
     rows = torch.as_tensor(codes.astype(np.int64))
+    _learn_likelihood(network, rows, batch, decoder_steps, draws)
+    network.average = Average(network.generator, settings.decay)
     for step in range(steps):
         some = torch.randint(len(rows), (batch,), generator=draws)
         network.module.zero_grad(set_to_none=True)
         network.losses(rows[some], draws).mean().backward()
         network.update(step)
     return network
+
+
+def _learn_likelihood(network: GanTrainee, rows: torch.Tensor, batch: int, steps: int, draws: torch.Generator) -> None:
+    """The generator as decoder, with an encoder that is thrown away (Kingma, Welling, ICLR 2014)."""
+    torch, settings = load_torch(), network.settings
+    encoder = perceptron((sum(settings.sizes), settings.hidden, 2 * settings.latent), draws)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *network.generator.parameters()], lr=_LIKELIHOOD_RATE)
+    for step in range(steps):
+        some = rows[torch.randint(len(rows), (batch,), generator=draws)]
+        mean, log_variance = encoder(one_hot(some, settings.sizes)).chunk(2, dim=1)
+        log_variance = log_variance.clamp(-8, 8)
+        inputs = mean + torch.randn(mean.shape, generator=draws) * torch.exp(log_variance / 2)
+        if settings.label is not None:
+            told = torch.nn.functional.one_hot(some[:, settings.label], settings.sizes[settings.label])
+            inputs = torch.cat([inputs, told.to(inputs.dtype)], dim=1)
+        divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
+        likelihood = log_likelihoods(network.generator(inputs), some, settings.sizes)
+        for group in optimizer.param_groups:
+            group["lr"] = _LIKELIHOOD_RATE * (1 - 0.9 * step / steps)
+        optimizer.zero_grad(set_to_none=True)
+        (divergence - likelihood).mean().backward()
+        optimizer.step()
 
 
 def _named(kind: str, arrays: Arrays) -> dict[str, npt.NDArray[Any]]:

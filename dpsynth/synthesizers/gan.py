@@ -33,24 +33,26 @@ class GAN:
     loss: "logistic" (as DP-CGAN) or "wasserstein" (as DP-WGAN; weights kept within weight_limit). label: a column
     that the generator is told, as often as noisy counts say; empty for none. warm_share: of the budget, for the tree.
     hidden, latent: widths. training_steps, rate, clip, critic_rate, generator_rate: of training; critic_steps: for
-    each step of the generator. warm_steps, warm_rows: of the warm start. components: latent points of the final model.
-    device: cpu, cuda or auto.
+    each step of the generator. warm_rows, decoder_steps, warm_steps: rows of the warm start, and its steps, first of
+    the generator as a decoder, then of the game. components: latent points of the final model. device: cpu, cuda
+    or auto.
     """
 
     loss: str = "logistic"
     label: str = ""
     warm_share: float = 0.2
     hidden: float = 128.0
-    latent: float = 32.0
+    latent: float = 16.0
     training_steps: float = 400.0
     rate: float = 0.05
     clip: float = 1.0
     critic_rate: float = 1e-3
-    generator_rate: float = 5e-4
+    generator_rate: float = 1e-4
     critic_steps: float = 2.0
     weight_limit: float = 0.1
     warm_rows: float = 40_000.0
-    warm_steps: float = 3_000.0
+    decoder_steps: float = 1_500.0
+    warm_steps: float = 500.0
     components: float = 16_000.0
     device: str = "cpu"
 
@@ -59,7 +61,7 @@ class GAN:
             raise SettingError(f"loss ({self.loss!r}) must be one of {list(gan.LOSSES)}")
         require_shares(self, "warm_share", "rate", "critic_rate", "generator_rate", "weight_limit")
         require_at_least_one(self, "hidden", "latent", "training_steps", "critic_steps", "warm_rows", "warm_steps")
-        require_at_least_one(self, "components")
+        require_at_least_one(self, "decoder_steps", "components")
 
     def _training(self, domain: Domain, shares: tuple[float, ...], start: gan.Arrays | None = None) -> gan.GanTraining:
         if self.label and self.label not in domain:
@@ -99,7 +101,7 @@ class GAN:
 
     def resources(self, domain: Domain) -> Resources:
         """The tree, the mixture, and passes of rows through both networks."""
-        made_up = _WARM_BATCH * (2 * self.warm_steps + self.training_steps)
+        made_up = _WARM_BATCH * (2 * self.warm_steps + self.decoder_steps + self.training_steps)
         passes = 3 * made_up + 2 * self.training_steps * self.rate * 40_000
         components = training.components_within(self.components, domain)
         return training.resources(domain, components, self._training(domain, ()).coordinates, passes)
@@ -115,7 +117,9 @@ class GAN:
         if self.label:
             counts = np.maximum(warm.model.project((self.label,)), 0.0)
             shares = tuple((counts / counts.sum()).tolist())
-        start = gan.pretrained(self._training(domain, shares), rows, _WARM_BATCH, int(self.warm_steps)).result()
+        start = gan.pretrained(
+            self._training(domain, shares), rows, _WARM_BATCH, int(self.decoder_steps), int(self.warm_steps)
+        ).result()
         progress("warm start", 1.0)
         settings = self._training(domain, shares, start)
         total = warm.model.total

@@ -84,7 +84,7 @@ def test_a_restored_pair_goes_on_as_before() -> None:
 
 
 def test_training_finds_what_hangs_together() -> None:
-    network = pretrained(SETTINGS, rows(3000), 128, 900)
+    network = pretrained(SETTINGS, rows(3000), 128, 100, 900)
     latents = np.random.default_rng(1).standard_normal((2000, 4)).astype(np.float32)
     tables = decode(SETTINGS, network.result(), latents)
     assert [table.shape for table in tables] == [(2000, 3), (2000, 2), (2000, 4)]

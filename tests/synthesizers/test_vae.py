@@ -13,9 +13,11 @@ from dpsynth.engine import plan_request, settle
 from dpsynth.errors import MissingExtraError, SettingError
 from dpsynth.synthesizers.gan import GAN
 from dpsynth.synthesizers.vae import VAE
+from tests.synthesizers.test_kde import fit, hidden_codes, pair_errors
 
 SMALL = {"hidden": 16, "latent": 4, "training_steps": 30, "rate": 0.1, "warm_rows": 2000, "components": 500}
-OF = {"vae": {**SMALL, "epochs": 4}, "gan": {**SMALL, "warm_steps": 100}}
+OF = {"vae": {**SMALL, "epochs": 4}, "gan": {**SMALL, "decoder_steps": 200, "warm_steps": 50}}
+LONGER = {"hidden": 32, "warm_rows": 8000, "components": 2000}
 SCHEMA = dpsynth.Schema(
     [
         dpsynth.Categorical("ill", values=["no", "yes"]),
@@ -47,6 +49,16 @@ def test_a_minority_keeps_its_share_and_types_their_kind(name: str) -> None:
     assert training.delta == pytest.approx(1e-8, rel=1e-6)
     assert certificate.promise.delta0 == pytest.approx(1.1e-7, rel=1e-6)
     assert certificate.spending.spent_mu_squared > 0.98 * certificate.spending.granted_mu_squared
+
+
+@pytest.mark.parametrize(("name", "worst"), [("vae", 0.5), ("gan", 0.6)])
+def test_relations_beyond_a_tree_are_kept(name: str, worst: float) -> None:
+    """A hidden code behind all columns: a tree holds four of ten pairs at full strength."""
+    pytest.importorskip("torch", reason="the extra deep is not installed")
+    columns = hidden_codes(10_000, 5)
+    longer = {"epochs": 15} if name == "vae" else {"decoder_steps": 500}
+    error, independent = pair_errors(columns, fit(name, columns, 4, **{**OF[name], **LONGER, **longer}))
+    assert error < worst * independent
 
 
 @pytest.mark.parametrize("name", sorted(OF))
