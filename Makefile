@@ -7,7 +7,7 @@ WORKERS ?= 2
 
 PY      := $(VENV)/bin/python
 PIP     := $(PY) -m pip --disable-pip-version-check
-CODE    := dpsynth attacks tests benchmarks
+CODE    := dpsynth attacks tests benchmarks examples
 # The newest interpreter first, among those that the package supports.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.14 python3.13 python3.12 python3.11 python3 python)
 

@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epsilon", type=float, nargs="*", default=[1.0, 3.0, 10.0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--synthesizers", nargs="*", default=["mosaic", "vae"])
+    parser.add_argument("--synthesizers", nargs="*", default=["mosaic", "diffusion", "vae"])
     asked = parser.parse_args()
     if not SHARED.is_dir():
         print(f"skipped: {ABSENT}")
@@ -70,7 +70,7 @@ def main() -> None:
     domain = metrics.load_domain(folder / "domain.json")
     train, test = metrics.split(metrics.load_frame(folder / "adult.csv.gz", domain))
     features = [name for name in domain if name != TARGET]
-    print(f"{'AUC':34}" + "".join(f"epsilon {epsilon:<14g}" for epsilon in asked.epsilon))
+    print(f"{'AUC':38}" + "".join(f"epsilon {epsilon:<14g}" for epsilon in asked.epsilon))
     for name, make in models(domain, features).items():
         shaped = (lambda table: one_hot(table, domain, features)) if "one-hot" in name else (
             lambda table: plain(table, features)
@@ -85,7 +85,7 @@ def main() -> None:
                     score = model.predict_proba(shaped(test))[:, 1]
                 found.append(roc_auc_score(test[TARGET], np.nan_to_num(score)))
             cells.append(f"{median(found):.3f} ({min(found):.3f}-{max(found):.3f})")
-        print(f"{'direct: ' + name:34}" + "".join(f"{cell:22}" for cell in cells), flush=True)
+        print(f"{'direct: ' + name:38}" + "".join(f"{cell:22}" for cell in cells), flush=True)
     schema = dpsynth.Schema([dpsynth.Categorical(name, values=range(size)) for name, size in domain.items()])
     data = {name: train[name].to_numpy() for name in domain}
     for name in asked.synthesizers:
@@ -97,7 +97,7 @@ def main() -> None:
                 frame = pd.DataFrame({column: made.table[column].astype("int64") for column in domain})
                 found.append(metrics.tstr_auc(frame, test[list(domain)], TARGET))
             cells.append(f"{median(found):.3f} ({min(found):.3f}-{max(found):.3f})")
-        print(f"{'on synthetic rows: ' + name:34}" + "".join(f"{cell:22}" for cell in cells), flush=True)
+        print(f"{'on synthetic rows: ' + name:38}" + "".join(f"{cell:22}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
     "mixture": {"stages": 1, "stage_steps": 1},  # the model is not looked at
     "kde": {"fit_steps": 1},
     "vae": {"hidden": 4, "latent": 2, "training_steps": 2, "warm_rows": 100, "epochs": 1, "components": 8},
+    "diffusion": {"hidden": 4, "training_steps": 2, "warm_rows": 100, "epochs": 1, "levels": 2, "components": 8},
     "gan": {
         "hidden": 4,
         "latent": 2,

@@ -51,24 +51,25 @@ def picture(tables: dict[str, Any]) -> str:
     """Rows of images by digit, a block for each table, as SVG."""
     side, gap, head = 8 * _PIXEL + 4, 24, 22
     width, height = EACH * side + gap, 10 * side + head
-    parts = []
+    parts = [f'<rect width="{len(tables) * width}" height="{height}" fill="white"/>']
     for block, (title, table) in enumerate(tables.items()):
         left = block * width
         parts.append(f'<text x="{left}" y="14" font-family="sans-serif" font-size="13">{title}</text>')
         labels = np.asarray(table[LABEL]).astype(int)
         pixels = np.stack([np.asarray(table[f"pixel {place}"]).astype(int) for place in range(64)], axis=1)
+        squares: list[list[str]] = [[] for _ in range(SHADES)]
         for digit in range(10):
             for place, row in enumerate(np.flatnonzero(labels == digit)[:EACH]):
                 x, y = left + place * side, head + digit * side
                 parts.append(f'<rect x="{x}" y="{y}" width="{8 * _PIXEL}" height="{8 * _PIXEL}" fill="#f4f4f4"/>')
                 for pixel in np.flatnonzero(pixels[row]):
-                    shade = 230 - int(pixels[row, pixel]) * 230 // (SHADES - 1)
-                    parts.append(
-                        f'<rect x="{x + pixel % 8 * _PIXEL}" y="{y + pixel // 8 * _PIXEL}" width="{_PIXEL}"'
-                        f' height="{_PIXEL}" fill="rgb({shade},{shade},{shade})"/>'
-                    )
-    whole = f'width="{len(tables) * width}" height="{height}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {whole} role="img">\n' + "\n".join(parts) + "\n</svg>\n"
+                    corner = f"M{x + pixel % 8 * _PIXEL} {y + pixel // 8 * _PIXEL}"
+                    squares[pixels[row, pixel]].append(f"{corner}h{_PIXEL}v{_PIXEL}h-{_PIXEL}z")
+        for shade, paths in enumerate(squares):
+            grey = 230 - shade * 230 // (SHADES - 1)
+            parts.append(f'<path fill="rgb({grey},{grey},{grey})" d="{"".join(paths)}"/>')
+    size = f'width="{len(tables) * width}" height="{height}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">\n' + "\n".join(parts) + "\n</svg>\n"
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ weight of the divergence). Under differential privacy: trained by `DPSGD`, with 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,17 +15,14 @@ import numpy.typing as npt
 
 from dpsynth.networks.extra import load_torch
 from dpsynth.networks.layers import (
-    Average,
     from_arrays,
     log_likelihoods,
     one_hot,
-    optimizer_state,
     perceptron,
     probabilities,
     public_draws,
-    restore_optimizer,
-    to_arrays,
 )
+from dpsynth.networks.learner import Learner
 
 if TYPE_CHECKING:
     import torch
@@ -68,23 +64,19 @@ class VaeTraining:
         return {"kind": "variational autoencoder", **{name: getattr(self, name) for name in names}}
 
 
-class VaeTrainee:
+class VaeTrainee(Learner):
     """An autoencoder in training."""
 
     def __init__(self, settings: VaeTraining, device: str) -> None:
         torch = load_torch("vae")
-        self.settings, self.device = settings, device
+        self.settings = settings
         width, draws = sum(settings.sizes), public_draws(0)
-        self.module = torch.nn.ModuleDict(
-            {
-                "encoder": perceptron((width, settings.hidden, 2 * settings.latent), draws),
-                "decoder": perceptron((settings.latent, settings.hidden, width), draws),
-            }
-        ).to(device)
-        if settings.start_from is not None:
-            from_arrays(self.module, settings.start_from)
-        self.optimizer = torch.optim.Adam(self.module.parameters(), lr=settings.learning_rate)
-        self.average = Average(self.module, settings.decay)
+        halves = {
+            "encoder": perceptron((width, settings.hidden, 2 * settings.latent), draws),
+            "decoder": perceptron((settings.latent, settings.hidden, width), draws),
+        }
+        self.module: Any
+        super().__init__(settings, torch.nn.ModuleDict(halves), device)
 
     def losses(self, codes: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
         """Negative evidence bounds, shape (rows,), in nats."""
@@ -96,38 +88,6 @@ class VaeTrainee:
         logits = self.module["decoder"](mean + noise * torch.exp(log_variance / 2))
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
         return self.settings.beta * divergence - log_likelihoods(logits, codes, self.settings.sizes)
-
-    def update(self, step: int) -> None:
-        """One step of Adam by the gradient that is there; the average takes it in."""
-        rate = self.settings.learning_rate * (0.55 + 0.45 * math.cos(math.pi * step / self.settings.steps))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.average.take()
-
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Parameters, averages and moments."""
-        kept = {f"parameter {name}": array for name, array in to_arrays(self.module).items()}
-        kept |= {f"average {name}": array for name, array in self.average.arrays().items()}
-        kept |= {f"moment {name}": array for name, array in optimizer_state(self.optimizer)}
-        return {**kept, "taken": np.array(self.average.taken)}
-
-    def restore(self, state: Arrays) -> None:
-        """The inverse of `state`."""
-        torch = load_torch()
-        parts: dict[str, dict[str, Any]] = {"parameter": {}, "average": {}, "moment": {}}
-        for name, array in state.items():
-            if name != "taken":
-                kind, _, rest = name.partition(" ")
-                parts[kind][rest] = array
-        from_arrays(self.module, parts["parameter"])
-        self.average.held = {name: torch.tensor(a, device=self.device) for name, a in parts["average"].items()}
-        self.average.taken = int(state["taken"])
-        restore_optimizer(self.optimizer, parts["moment"])
-
-    def result(self) -> dict[str, npt.NDArray[Any]]:
-        """The averaged parameters of both halves, by name."""
-        return self.average.arrays()
 
 
 def decode(settings: VaeTraining, parameters: Arrays, latents: npt.NDArray[np.float32]) -> list[npt.NDArray[Any]]:
@@ -150,18 +110,3 @@ def mean_spread(settings: VaeTraining, parameters: Arrays, codes: npt.NDArray[np
         shown = one_hot(torch.as_tensor(codes.astype(np.int64)), settings.sizes)
         log_variance = network.module["encoder"](shown)[:, settings.latent :].clamp(-8, 8)
         return np.asarray(log_variance.exp().double().mean(dim=0).numpy())
-
-
-def pretrained(settings: VaeTraining, codes: npt.NDArray[np.integer[Any]], batch: int, epochs: int) -> VaeTrainee:
-    """An autoencoder trained without noise on rows that cost nothing any more, such as those of a released model."""
-    torch = load_torch("vae")
-    network, draws = VaeTrainee(settings, "cpu"), public_draws(1)
-    rows = torch.as_tensor(codes.astype(np.int64))
-    step = 0
-    for _ in range(epochs):
-        for some in torch.randperm(len(rows), generator=draws).split(batch):
-            network.optimizer.zero_grad()
-            network.losses(rows[some], draws).mean().backward()
-            network.update(min(step, settings.steps))
-            step += 1
-    return network

@@ -24,6 +24,7 @@ from dpsynth.models.raking import raked
 from dpsynth.models.simplex import project_to_simplex
 from dpsynth.networks import vae
 from dpsynth.networks.extra import load_torch
+from dpsynth.networks.learner import learn_freely
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -135,7 +136,7 @@ class Autoencoder:
             return warm
         domain, rows = warm.codec.domain, training.warm_rows(warm, int(self.warm_rows))
         before = self._training(domain, int(self.epochs * len(rows) / _WARM_BATCH) + 1, _WARM_RATE)
-        start = vae.pretrained(before, rows, _WARM_BATCH, int(self.epochs)).result()
+        start = learn_freely(before.start("cpu"), rows, _WARM_BATCH, int(self.epochs))
         progress("warm start", 1.0)
         settings = self._training(domain, int(self.training_steps), self.learning_rate, start)
         schedule = self._schedule

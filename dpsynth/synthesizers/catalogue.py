@@ -12,6 +12,7 @@ from dpsynth.synthesizers.aim import AIM
 from dpsynth.synthesizers.auto import AUTO, SUMMARY
 from dpsynth.synthesizers.autoencoder import Autoencoder
 from dpsynth.synthesizers.copula import Copula
+from dpsynth.synthesizers.diffusion import Diffusion
 from dpsynth.synthesizers.direct import Direct
 from dpsynth.synthesizers.dp_merf import DPMERF
 from dpsynth.synthesizers.gan import GAN
@@ -45,6 +46,7 @@ CATALOGUE: dict[str, type[Any]] = {
     "kmeans_mixture": KMeansMixture,
     "dp_merf": DPMERF,
     "vae": VAE,
+    "diffusion": Diffusion,
     "autoencoder": Autoencoder,
     "gan": GAN,
     "pategan": PATEGAN,
@@ -53,7 +55,7 @@ CATALOGUE: dict[str, type[Any]] = {
 }
 
 
-DELTA_SHARES: dict[str, float] = {"vae": 0.01, "autoencoder": 0.01, "gan": 0.01}
+DELTA_SHARES: dict[str, float] = {"vae": 0.01, "diffusion": 0.01, "autoencoder": 0.01, "gan": 0.01}
 """The part of delta that the mechanisms of a synthesizer leave uncovered; 0 for all others."""
 
 

@@ -85,16 +85,11 @@ class GAN:
     def _schedule(self) -> training.Schedule:
         return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device)
 
-    def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
-        share = self.warm_share if len(domain) > 1 else 1.0
-        warm = Cost(budget.mu_squared).split([share, 1 - share])[0]
-        return warm, budget.minus(warm)
-
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """Those of the tree, and DP-SGD. Raises MissingExtraError, or SettingError for a device, before any data."""
         load_torch("gan")
         chosen_device(self.device)
-        for_warm, for_training = self._split(domain, budget)
+        for_warm, for_training = training.split(self.warm_share, domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
         coordinates = self._training(domain, ()).coordinates
         return warm if len(domain) < 2 else (*warm, self._schedule.planned("critic", for_training, coordinates))
@@ -108,7 +103,7 @@ class GAN:
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """Measure the tree, train both networks on its rows, go on with the private rows, draw latent points."""
-        for_warm, for_training = self._split(codec.domain, budget)
+        for_warm, for_training = training.split(self.warm_share, codec.domain, budget)
         warm = training.warm_start(door, codec, for_warm, progress)
         if len(codec.domain) < 2:
             return warm

@@ -14,6 +14,7 @@ from dpsynth.domain import Domain
 from dpsynth.mechanisms.teacher_votes import TeacherVotes, votes_stddev_within
 from dpsynth.networks import vae
 from dpsynth.networks.extra import chosen_device, load_torch
+from dpsynth.networks.learner import learn_freely
 from dpsynth.networks.pate import PateGame
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
@@ -66,15 +67,10 @@ class PATEGAN:
     def _generator(self, domain: Domain, steps: int, rate: float, start: vae.Arrays | None = None) -> vae.VaeTraining:
         return vae.VaeTraining(domain.sizes, int(self.hidden), int(self.latent), 1.0, rate, steps, start_from=start)
 
-    def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
-        share = self.warm_share if len(domain) > 1 else 1.0
-        warm = budget.split([share, 1 - share])[0]
-        return warm, budget.minus(warm)
-
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """Those of the tree, and all votes. Raises MissingExtraError without the extra `deep`, before any data."""
         load_torch("pategan")
-        for_warm, for_votes = self._split(domain, budget)
+        for_warm, for_votes = training.split(self.warm_share, domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
         if len(domain) < 2:
             return warm
@@ -95,13 +91,13 @@ class PATEGAN:
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """Measure the tree, train a decoder on its rows, let teachers vote on what it makes, draw latent points."""
-        for_warm, for_votes = self._split(codec.domain, budget)
+        for_warm, for_votes = training.split(self.warm_share, codec.domain, budget)
         warm = training.warm_start(door, codec, for_warm, progress)
         if len(codec.domain) < 2:
             return warm
         domain, rows = warm.codec.domain, training.warm_rows(warm, int(self.warm_rows))
         before = self._generator(domain, int(self.epochs * len(rows) / _WARM_BATCH) + 1, _WARM_RATE)
-        start = vae.pretrained(before, rows, _WARM_BATCH, int(self.epochs)).result()
+        start = learn_freely(before.start("cpu"), rows, _WARM_BATCH, int(self.epochs))
         progress("warm start", 1.0)
         generator = self._generator(domain, 1, self.learning_rate, start)
         rounds, batch = int(self.rounds), int(self.batch)

@@ -66,6 +66,13 @@ class Schedule:
         return door.run(mechanism, label)
 
 
+def split(warm_share: float, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
+    """What the warm start may spend, and what is left for training; of one column there is nothing to train on."""
+    share = warm_share if len(domain) > 1 else 1.0
+    warm = Cost(budget.mu_squared).split([share, 1 - share])[0]
+    return warm, budget.minus(warm)
+
+
 def warm_start(door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
     """A tree of noisy pairs of columns, measured and fitted: rows drawn from it cost nothing."""
     return MST().fit(door, codec, budget, progress)

@@ -12,6 +12,7 @@ from dpsynth.codec.codec import Codec
 from dpsynth.domain import Domain
 from dpsynth.networks import vae
 from dpsynth.networks.extra import chosen_device, load_torch
+from dpsynth.networks.learner import learn_freely
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -58,16 +59,11 @@ class VAE:
     def _schedule(self) -> training.Schedule:
         return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device)
 
-    def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
-        share = self.warm_share if len(domain) > 1 else 1.0
-        warm = Cost(budget.mu_squared).split([share, 1 - share])[0]
-        return warm, budget.minus(warm)
-
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """Those of the tree, and DP-SGD. Raises MissingExtraError, or SettingError for a device, before any data."""
         load_torch("vae")
         chosen_device(self.device)
-        for_warm, for_training = self._split(domain, budget)
+        for_warm, for_training = training.split(self.warm_share, domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
         if len(domain) < 2:
             return warm
@@ -82,13 +78,13 @@ class VAE:
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """Measure the tree, train on its rows, train on the private rows, and draw latent points."""
-        for_warm, for_training = self._split(codec.domain, budget)
+        for_warm, for_training = training.split(self.warm_share, codec.domain, budget)
         warm = training.warm_start(door, codec, for_warm, progress)
         if len(codec.domain) < 2:
             return warm
         domain, rows = warm.codec.domain, training.warm_rows(warm, int(self.warm_rows))
         before = self._training(domain, int(self.epochs * len(rows) / _WARM_BATCH) + 1, _WARM_RATE)
-        start = vae.pretrained(before, rows, _WARM_BATCH, int(self.epochs)).result()
+        start = learn_freely(before.start("cpu"), rows, _WARM_BATCH, int(self.epochs))
         progress("warm start", 1.0)
         settings = self._training(domain, int(self.training_steps), self.learning_rate, start)
         schedule = self._schedule

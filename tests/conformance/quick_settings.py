@@ -11,7 +11,7 @@ from dpsynth.synthesizers.catalogue import CATALOGUE
 _QUICK = {"gap": 1.0, "stages": 1, "stage_steps": 3, "components": 8, "sweeps": 1, "rounds": 2, "rounds_per_column": 1}
 _QUICK |= {"features": 20, "fit_steps": 2}
 _QUICK |= {"hidden": 4, "latent": 2, "warm_rows": 20, "warm_steps": 1, "epochs": 1, "training_steps": 2, "gaussians": 2}
-_QUICK |= {"decoder_steps": 1, "teachers": 3, "batch": 2, "lessons": 1, "lesson": 2}
+_QUICK |= {"decoder_steps": 1, "levels": 2, "teachers": 3, "batch": 2, "lessons": 1, "lesson": 2}
 
 
 def quick_settings(name: str, *kept: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ NAMES = sorted(CATALOGUE)
 FALSE_ALARM = 1e-6 / (2 * len(NAMES) + 3)  # in all, for the tests that must not fail
 # Networks learn within one mechanism whose law given the rows nobody can write down: canaries of one run audit it
 # instead (tests/mechanisms/test_dp_sgd.py, test_teacher_votes.py), and here fewer runs, by what the model shows.
-NETWORKS = {"vae", "gan", "autoencoder", "pategan"}
+NETWORKS = {"vae", "diffusion", "gan", "autoencoder", "pategan"}
 SETTINGS = {"direct": {"marginals": "a,b;b,c"}}
 CLOSED = dpsynth.Schema([dpsynth.Categorical(name, values=range(3)) for name in "abc"])
 OPEN = dpsynth.Schema([dpsynth.OpenCategorical("a", max_values=5), dpsynth.Categorical("b", values=range(3))])

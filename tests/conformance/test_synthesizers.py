@@ -22,6 +22,7 @@ SMALL = {"hidden": 24, "latent": 4, "training_steps": 40, "rate": 0.1, "warm_row
 SETTINGS = {
     "direct": {"marginals": "a,b;b,c"},
     "vae": {**SMALL, "epochs": 40},
+    "diffusion": {key: value for key, value in SMALL.items() if key != "latent"} | {"epochs": 20},
     "gan": {**SMALL, "warm_steps": 500, "critic_steps": 1, "generator_rate": 2e-3, "critic_rate": 2e-3},
     "autoencoder": {**SMALL, "epochs": 40, "gaussians": 30},
     "pategan": {
@@ -38,7 +39,7 @@ SETTINGS = {
     },
 }
 # Networks learn what they were shown, and do not interpolate it.
-RECOVERED = {"vae": 0.08, "gan": 0.12, "pategan": 0.08, "autoencoder": 0.08}
+RECOVERED = {"vae": 0.08, "diffusion": 0.08, "gan": 0.12, "pategan": 0.08, "autoencoder": 0.08}
 # Half the error of independent columns, but for a Gaussian copula: of a chain that copies a code or else forgets it,
 # such a copula can have no more than the drift, since it holds one number a pair. Without any noise it has 0.66.
 OF_INDEPENDENT = {"copula": 0.7}

@@ -1,4 +1,4 @@
-"""`vae` and `gan`: what they plan, what they need, and what rows of theirs are like."""
+"""`vae`, `diffusion` and `gan`: what they plan, what they need, and what rows of theirs are like."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import pytest
 import dpsynth
 from dpsynth.engine import plan_request, settle
 from dpsynth.errors import MissingExtraError, SettingError
+from dpsynth.synthesizers.diffusion import Diffusion
 from dpsynth.synthesizers.gan import GAN
 from dpsynth.synthesizers.vae import VAE
 from tests.synthesizers.test_kde import fit, hidden_codes, pair_errors
 
 SMALL = {"hidden": 16, "latent": 4, "training_steps": 30, "rate": 0.1, "warm_rows": 2000, "components": 500}
 OF = {"vae": {**SMALL, "epochs": 4}, "gan": {**SMALL, "decoder_steps": 200, "warm_steps": 50}}
+OF["diffusion"] = {**{key: value for key, value in SMALL.items() if key != "latent"}, "epochs": 4}
 LONGER = {"hidden": 32, "warm_rows": 8000, "components": 2000}
 SCHEMA = dpsynth.Schema(
     [
@@ -51,12 +53,12 @@ def test_a_minority_keeps_its_share_and_types_their_kind(name: str) -> None:
     assert certificate.spending.spent_mu_squared > 0.98 * certificate.spending.granted_mu_squared
 
 
-@pytest.mark.parametrize(("name", "worst"), [("vae", 0.5), ("gan", 0.6)])
+@pytest.mark.parametrize(("name", "worst"), [("vae", 0.5), ("diffusion", 0.5), ("gan", 0.6)])
 def test_relations_beyond_a_tree_are_kept(name: str, worst: float) -> None:
     """A hidden code behind all columns: a tree holds four of ten pairs at full strength."""
     pytest.importorskip("torch", reason="the extra deep is not installed")
     columns = hidden_codes(10_000, 5)
-    longer = {"epochs": 15} if name == "vae" else {"decoder_steps": 500}
+    longer = {"decoder_steps": 500} if name == "gan" else {"epochs": 15}
     error, independent = pair_errors(columns, fit(name, columns, 4, **{**OF[name], **LONGER, **longer}))
     assert error < worst * independent
 
@@ -82,7 +84,7 @@ def test_a_single_column_is_measured_and_not_learnt() -> None:
     [{"rate": 0.0}, {"warm_share": 1.0}, {"hidden": 0}, {"training_steps": 0.5}, {"components": 0}],
 )
 def test_settings(settings: dict[str, Any]) -> None:
-    for kind in (VAE, GAN):
+    for kind in (VAE, Diffusion, GAN):
         with pytest.raises(SettingError, match=next(iter(settings))):
             kind(**settings)
 
