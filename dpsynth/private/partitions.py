@@ -53,6 +53,8 @@ class SpooledUnits:
         going = 0
         for part in range(PARTS):
             records = self._part(part)
+            if not len(records):
+                continue
             stays = bounded_rows(_dense(records["first"], records["second"]), max_rows, source)
             rows = np.delete(records["row"], stays)
             np.bitwise_or.at(bits, rows >> np.uint64(3), (np.uint8(128) >> (rows & np.uint64(7)).astype(np.uint8)))
