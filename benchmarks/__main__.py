@@ -11,6 +11,7 @@ NAMES = (
     "startup",
     "noise",
     "counting",
+    "streams",
     "models",
     "adult",
     "raw_adult",

@@ -23,7 +23,7 @@ from dpsynth.privacy.calibration import Guarantee, budget_from, check_delta
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.randomness import EntropySource, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit, Relation
-from dpsynth.private.ingest import ingest_with_pool
+from dpsynth.private.ingest import RowsIn, ingest_with_pool
 from dpsynth.private.memory import MemoryCounter
 from dpsynth.release.certificate import (
     Certificate,
@@ -44,7 +44,7 @@ from dpsynth.schema.schema import Schema
 from dpsynth.session import Door, Session
 from dpsynth.synthesizers.asked import with_workload
 from dpsynth.synthesizers.auto import AUTO, choose
-from dpsynth.synthesizers.catalogue import delta_share, make_synthesizer
+from dpsynth.synthesizers.catalogue import NEEDS_ROWS, delta_share, make_synthesizer
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, Synthesizer, no_progress
 from dpsynth.tape import Tape
 from dpsynth.workload import Workload
@@ -58,7 +58,11 @@ if TYPE_CHECKING:
 ENGINE_SETTINGS: dict[str, type[float] | type[int] | type[str]] = {
     **{field.name: str if field.name == "binning" else float for field in dataclasses.fields(Encoding)},
     "memory_limit_bytes": int,
+    "rows_in": str,
 }
+READING = "reading the table"
+# Settings of the run on this machine, which no release depends on and no certificate names.
+RUN_SETTINGS = ("memory_limit_bytes", "rows_in")
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Request:
     budget: Cost
     memory_limit_bytes: int | None
     pool: PoolSize | None = None
+    rows_in: RowsIn = RowsIn.AUTO
 
     def to_json(self) -> dict[str, Any]:
         """All that was asked for, as JSON values: what a ledger knows a plan by."""
@@ -123,13 +128,13 @@ def settle(
 ) -> Request:
     """Check a request and compute its budget; raises SettingError or SchemaError, and reads no data."""
     schema.require_reviewed()
-    privacy_unit = _unit(relation, unit, max_rows_per_unit)
+    privacy_unit = PrivacyUnit.asked(relation, unit, max_rows_per_unit)
     if unit is not None and not (unit in schema and isinstance(schema[unit], Identifier)):
         raise SettingError(f"unit ({unit!r}) must be an Identifier column of the schema; try Identifier({unit!r})")
     if schema.public_rows:
         check_delta(delta, schema.public_rows)
     own, rest = _engine_settings(dict(settings or {}))
-    encoding = Encoding(**{key: value for key, value in own.items() if key != "memory_limit_bytes"})
+    encoding = Encoding(**{key: value for key, value in own.items() if key not in RUN_SETTINGS})
     reserve = sum(_delta_shares(schema, encoding, synthesizer)) * delta
     budget = budget_from(epsilon, delta, reserve)
     domain = largest_domain(schema)
@@ -152,6 +157,7 @@ def settle(
         budget=budget,
         memory_limit_bytes=own.get("memory_limit_bytes"),
         pool=_pool_size(audit_pool, schema.public_rows, privacy_unit),
+        rows_in=RowsIn.asked(own.get("rows_in", RowsIn.AUTO), name, one_by_one=name in NEEDS_ROWS),
     )
 
 
@@ -229,7 +235,9 @@ def synthesize(
 ) -> Release:
     """Make a differentially private synthetic release of a private table.
 
-    data: pandas DataFrame, pyarrow Table, mapping of columns, or the path of a CSV (.gz) or Parquet file.
+    data: pandas DataFrame, pyarrow Table, mapping of columns; the path of a CSV (.gz) or Parquet file, or of a folder
+    of Parquet files, partitioned by name or not; the URI of such a file or folder in a store; an Arrow data set, or a
+    reader of batches. What is large is read batch by batch into a private temporary file (settings: rows_in).
     schema: what is public about its columns. epsilon, delta: the promise for the whole release.
     synthesizer: a name from `synthesizers()`; "auto" chooses one from public facts alone. settings: its options.
     label: a column that will be predicted from the others. workload: which marginals matter (a `Workload`, or
@@ -302,9 +310,10 @@ def release(
     kept = None if booking is None else booking.begin(request.budget, request.delta, goes_on=goes_on)
     if kept is not None:
         return kept.drawn(rows, seed)
-    progress("reading the table", 0.0)
+    progress(READING, 0.0)
     with _given_back(booking):
-        table, pool = ingest_with_pool(data, request.schema, request.unit, source, request.pool)
+        where = request.pool, request.rows_in, lambda done: progress(READING, done)
+        table, pool = ingest_with_pool(data, request.schema, request.unit, source, *where)
     if booking is not None:
         booking.touched()
     counter = MemoryCounter(table)
@@ -368,23 +377,6 @@ def _released(
     return Release(
         request.schema, fitted.codec, fitted.model, fitted.measurements, certificate, rows, seed, audit_pool=pool
     )
-
-
-def _unit(relation: str | Relation, column: str | None, max_rows: int | None) -> PrivacyUnit:
-    try:
-        kind = Relation(relation)
-    except ValueError:
-        names = [one.value for one in Relation]
-        raise SettingError(f"relation ({relation!r}) must be one of {names}") from None
-    if column is None:
-        if max_rows not in (None, 1):
-            raise SettingError(f"max_rows_per_unit ({max_rows}) must come with a unit; try unit='patient_id'")
-        return PrivacyUnit(kind)
-    if max_rows is None:
-        raise SettingError(
-            f"max_rows_per_unit must be given with the unit {column!r}: how many rows of one of them are kept at most"
-        )
-    return PrivacyUnit(kind, column, max_rows)
 
 
 def _engine_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -47,6 +47,43 @@ def test_same_columns_and_declared_types_come_out(name, tmp_path):
     assert again.certificate == made.certificate
 
 
+@pytest.mark.parametrize("name", ["auto", "aim", "dp_merf"])
+def test_where_the_rows_lie_changes_nothing_in_a_release(name, tmp_path):
+    """Equal noise from a test seed, so that any other integer would show."""
+    mixed_table().to_parquet(tmp_path / "t.parquet", row_group_size=70)
+    made = []
+    for rows_in in ("memory", "disk", "auto"):
+        settings = {"rows_in": rows_in, **SETTINGS.get(name, {})}
+        request = settle(mixed_schema(), **PROMISE, synthesizer=name, settings=settings)
+        made.append(run_release(tmp_path / "t.parquet", request, InsecureTestEntropy(1), seed=1))
+    for other in made[1:]:
+        pd.testing.assert_frame_equal(other.table, made[0].table)
+        assert other.certificate.estimated_total == made[0].certificate.estimated_total
+        assert other.certificate.settings == made[0].certificate.settings
+        assert "rows_in" not in json.dumps(other.certificate.to_json())
+
+
+def test_rows_on_disk_are_refused_before_any_data_where_they_are_looked_at_one_by_one():
+    with pytest.raises(SettingError, match=r"rows_in .'disk'. must be 'memory' for 'vae'"):
+        settle(mixed_schema(), **PROMISE, synthesizer="vae", settings={"rows_in": "disk"})
+    assert settle(mixed_schema(), **PROMISE, synthesizer="vae").rows_in == "memory"
+    with pytest.raises(SettingError, match=r"rows_in .'here'. must be one of"):
+        settle(mixed_schema(), **PROMISE, settings={"rows_in": "here"})
+    request = settle(mixed_schema(), **PROMISE, settings={"rows_in": "disk"}, audit_pool=20)
+    with pytest.raises(SettingError, match="audit pool"):
+        run_release(mixed_table(), request, InsecureTestEntropy(1))
+
+
+def test_every_synthesizer_that_looks_at_rows_is_known_to_need_them():
+    """The list is complete: every other one runs with rows on disk."""
+    from dpsynth.synthesizers.catalogue import CATALOGUE, NEEDS_ROWS
+
+    for name in sorted(CATALOGUE.keys() - NEEDS_ROWS):
+        settings = {"rows_in": "disk", **SETTINGS.get(name, {})}
+        request = settle(mixed_schema(), **PROMISE, synthesizer=name, settings=settings)
+        assert run_release(mixed_table(60), request, InsecureTestEntropy(1), rows=10, seed=1).rows == 10
+
+
 @pytest.mark.parametrize("file", ["synthetic.csv", "synthetic.parquet"])
 def test_a_release_fits_the_schema_it_was_made_with(file, tmp_path):
     table = mixed_table().assign(seen="31.12.2023 07:05")

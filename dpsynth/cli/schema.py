@@ -56,7 +56,9 @@ def draft(
 
 @app.command()
 def check(
-    data: Annotated[Path, typer.Argument(help="Private table: CSV or Parquet file.")],
+    data: Annotated[
+        str, typer.Argument(help="Private table: CSV or Parquet file, folder of Parquet files, or URI of either.")
+    ],
     schema: SchemaFile,
     unit: UnitColumn = None,
     as_json: Json = False,

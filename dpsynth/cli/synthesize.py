@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 
 def synthesize(
-    data: Annotated[Path, typer.Argument(help="Private table: CSV or Parquet file.")],
+    data: Annotated[
+        str, typer.Argument(help="Private table: CSV or Parquet file, folder of Parquet files, or URI of either.")
+    ],
     schema: SchemaFile,
     epsilon: Epsilon,
     delta: Delta,

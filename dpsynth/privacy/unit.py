@@ -55,6 +55,25 @@ class PrivacyUnit:
                 "try naming the column that identifies a unit, or max_rows=1"
             )
 
+    @classmethod
+    def asked(cls, relation: str | Relation, column: str | None, max_rows: int | None) -> PrivacyUnit:
+        """The unit of a request; SettingError where a unit comes without its bound, or a bound without its unit."""
+        try:
+            kind = Relation(relation)
+        except ValueError:
+            names = [one.value for one in Relation]
+            raise SettingError(f"relation ({relation!r}) must be one of {names}") from None
+        if column is None:
+            if max_rows not in (None, 1):
+                raise SettingError(f"max_rows_per_unit ({max_rows}) must come with a unit; try unit='patient_id'")
+            return cls(kind)
+        if max_rows is None:
+            raise SettingError(
+                f"max_rows_per_unit must be given with the unit {column!r}: how many rows of one of them are kept at"
+                " most"
+            )
+        return cls(kind, column, max_rows)
+
     @property
     def l1_count_sensitivity(self) -> int:
         """L1 distance, in rows, that the cell counts of one marginal can move: k, or 2k when a unit is replaced."""

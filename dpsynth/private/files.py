@@ -8,51 +8,96 @@ from __future__ import annotations
 import csv
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dpsynth.errors import DataError, Problem
 from dpsynth.private.columns import Cells, cells_of, rows_of
-from dpsynth.private.faults import folder_fault, header_fault, open_quote_fault, open_text, text_fault
+from dpsynth.private.faults import text_fault
+from dpsynth.private.parquet_files import ParquetSource, open_parquet
+from dpsynth.private.text_files import open_text_table
 from dpsynth.schema.columns import close_to
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Data = Any
-"""A pandas DataFrame, an Arrow table (or anything that exports one), a mapping of columns, or a path."""
+"""A pandas DataFrame, an Arrow table (or anything that exports one), a mapping of columns, a path, or a URI."""
+
+Answer = TypeVar("Answer")
 
 SUFFIXES = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
 
 
-def read(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
-    """The named columns of `data`, and a problem for each that is absent, repeated or of another length.
+Batches = Iterator[tuple[dict[str, Cells], float]]
+"""Cells of the wanted columns, batch by batch in the order of the rows, each with the fraction that is read by then."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Opened:
+    """A private table that has been found, and of which nothing but names has been read.
+
+    problems: one for each wanted column that is absent, repeated or of another length; the others can be read.
+    cells: reads them all, batches: reads them batch by batch; either may be called once, and raises DataError when
+    the source cannot be read or changes meanwhile. bytes_in_memory: roughly what reading them all needs beyond what
+    is in memory already; it follows from the number of rows, so it is as private as that.
+    """
+
+    problems: tuple[Problem, ...]
+    cells: Callable[[], dict[str, Cells]]
+    batches: Callable[[], Batches]
+    bytes_in_memory: Callable[[], int]
+
+
+def open_table(data: Data, names: Sequence[str]) -> Opened:
+    """Find the named columns of `data`.
 
     data: a pandas DataFrame; an Arrow table or any object that exports one; a mapping from name to
-    one-dimensional array; or the path of a .csv, .tsv (also .gz) or .parquet file, or of a folder of
-    Parquet files. Text files are UTF-8 with a header line; their cells are read as text.
-    Raises DataError when the source as a whole cannot be read; no message holds a cell.
+    one-dimensional array; the path of a .csv, .tsv (also .gz) or .parquet file, or of a folder of
+    Parquet files; the URI of such a folder or Parquet file in a store; an Arrow data set, or a reader of
+    batches. Text files are UTF-8 with a header line; their cells are read as text.
+    Raises DataError when there is no such source; no message holds a cell.
     """
-    if isinstance(data, str | os.PathLike):
-        if not os.fspath(data):
-            raise DataError("data ('') must be the path of a file; got an empty path")
-        return _read_file(Path(data), names)
+    found = None if isinstance(data, Mapping) else _found(data, names)
+    if found is None:
+        cells, problems = _in_memory(data, names)
+        return Opened(problems, lambda: cells, lambda: iter([(cells, 1.0)]), lambda: 0)
+    problems = _absent(names, found.source.names)
+    skipped = {problem.column for problem in problems}
+    wanted = [name for name in names if name not in skipped] if found.source.readable else []
+    if not wanted:
+        return Opened(problems, dict, lambda: iter(()), lambda: 0)
+    return Opened(
+        problems,
+        lambda: found.guarded(lambda: _cells(found.source.table(wanted))),
+        lambda: found.batches(wanted),
+        lambda: found.guarded(lambda: found.source.bytes_in_memory(len(wanted))),
+    )
+
+
+def read(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
+    """The named columns of `data` in memory, and a problem for each that cannot be read; see `open_table`."""
+    opened = open_table(data, names)
+    return opened.cells(), opened.problems
+
+
+def _in_memory(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
     if isinstance(data, Mapping):
         return _same_length({name: cells_of(data[name]) for name in names if name in data}, _absent(names, list(data)))
     import pandas as pd
     import pyarrow as pa
 
-    if isinstance(data, pd.DataFrame):
-        problems = _absent(names, list(data.columns))
-        skipped = {problem.column for problem in problems}
-        return {name: cells_of(data[name]) for name in names if name not in skipped}, problems
-    if hasattr(data, "__arrow_c_stream__"):
-        return _from_table(pa.table(data), names)
-    raise DataError(
-        "data must be a pandas DataFrame, an Arrow table, a mapping of columns or a path; "
-        f"got {type(data).__name__}; try pandas.DataFrame(data)"
-    )
+    table = pa.table(data) if not isinstance(data, pd.DataFrame) and hasattr(data, "__arrow_c_stream__") else data
+    if not isinstance(table, pd.DataFrame | pa.Table):
+        raise DataError(
+            "data must be a pandas DataFrame, an Arrow table, a mapping of columns or a path; "
+            f"got {type(data).__name__}; try pandas.DataFrame(data)"
+        )
+    problems = _absent(names, list(table.columns) if isinstance(table, pd.DataFrame) else table.column_names)
+    skipped = {problem.column for problem in problems}
+    return {name: cells_of(table[name]) for name in names if name not in skipped}, problems
 
 
 def _absent(names: Sequence[str], found: Sequence[object]) -> tuple[Problem, ...]:
@@ -82,34 +127,125 @@ def _same_length(
     return columns, problems
 
 
-def _from_table(table: pa.Table, names: Iterable[str]) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
-    problems = _absent(list(names), table.column_names)
-    skipped = {problem.column for problem in problems}
-    return {name: cells_of(table.column(name)) for name in names if name not in skipped}, problems
+def _cells(table: pa.Table | pa.RecordBatch) -> dict[str, Cells]:
+    return {name: cells_of(table.column(name)) for name in table.schema.names}
 
 
-def _read_file(path: Path, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
+def _found(data: Data, names: Sequence[str]) -> _Found | None:
+    """The file, folder, store or reader that `data` names or is; None for a table in memory."""
     import pyarrow as pa
+    from pyarrow import dataset
 
+    if isinstance(data, str) and "://" in data:
+        called = f"{data.split('://')[0]}://..."  # the rest may hold a key
+        return _Found(called, None, None, _guarded(called, None, None, lambda: open_parquet(data)))
+    if isinstance(data, str | os.PathLike):
+        if not os.fspath(data):
+            raise DataError("data ('') must be the path of a file; got an empty path")
+        return _found_path(Path(data), names)
+    if isinstance(data, dataset.Dataset):
+        return _Found("data set", None, None, ParquetSource(tuple(data.schema.names), data, local=True))
+    if isinstance(data, pa.RecordBatchReader):
+        return _Found("reader", None, None, _Reader(data))
+    return None
+
+
+def _found_path(path: Path, names: Sequence[str]) -> _Found:
     suffix = next((known for known in (*SUFFIXES, ".parquet") if path.name.lower().endswith(known)), None)
     if suffix is None and not path.is_dir():
         raise DataError(f"data ({path.name}) must be a .csv, .tsv, .csv.gz, .tsv.gz or .parquet file")
-    if suffix in SUFFIXES and path.is_dir():
+    delimiter = SUFFIXES.get(suffix or "")
+    if delimiter is None:
+        return _Found(str(path), path, None, _guarded(str(path), path, None, lambda: open_parquet(path)))
+    if path.is_dir():
         raise DataError(f"data ({path.name}) must be a file; it is a folder; try the path of a file in it")
+    source = _guarded(str(path), path, delimiter, lambda: open_text_table(path, names, delimiter))
+    return _Found(str(path), path, delimiter, source)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Found:
+    """A source and what messages call it. path: None for what is no local path; delimiter: of text."""
+
+    called: str
+    path: Path | None
+    delimiter: str | None
+    source: _Source
+
+    def guarded(self, job: Callable[[], Answer]) -> Answer:
+        """What `job` gives; DataError for whatever the readers raise."""
+        return _guarded(self.called, self.path, self.delimiter, job)
+
+    def batches(self, names: Sequence[str]) -> Batches:
+        """Every batch that has rows."""
+        batches = self.source.batches(names)
+
+        def following() -> tuple[dict[str, Cells], float] | None:
+            found = next(((batch, done) for batch, done in batches if batch.num_rows), None)
+            return None if found is None else (_cells(found[0]), found[1])
+
+        while (batch := self.guarded(following)) is not None:
+            yield batch
+
+
+class _Source(Protocol):
+    """A table that is read in whole or in batches; each batch comes with the fraction that is done with it."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def readable(self) -> bool: ...
+
+    def table(self, names: Sequence[str]) -> pa.Table: ...
+
+    def batches(self, names: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, float]]: ...
+
+    def bytes_in_memory(self, columns: int) -> int: ...
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Reader:
+    """Batches from somewhere else, which come once."""
+
+    reader: pa.RecordBatchReader
+    readable = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.reader.schema.names)
+
+    def table(self, names: Sequence[str]) -> pa.Table:
+        return self.reader.read_all().select(list(names))
+
+    def batches(self, names: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, float]]:
+        for batch in self.reader:
+            yield batch.select(list(names)), 0.0
+
+    def bytes_in_memory(self, columns: int) -> int:
+        """As many as there may be: nobody knows before the last batch."""
+        return 1 << 62
+
+
+def _guarded(called: str, path: Path | None, delimiter: str | None, job: Callable[[], Answer]) -> Answer:
+    import pyarrow as pa
+
     try:
-        return _read_text(path, names, SUFFIXES[suffix]) if suffix in SUFFIXES else _read_parquet(path, names)
+        return job()
     except FileNotFoundError:
-        refusal: str | None = f"data ({path}) must be an existing file; got no such file"
+        refusal: str | None = f"data ({called}) must be an existing file; got no such file"
     except PermissionError:
-        refusal = f"data ({path}) must be a file that you may read; got: permission denied"
+        refusal = f"data ({called}) must be a file that you may read; got: permission denied"
     except (pa.ArrowException, OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError):
         refusal = None
     # The cause quotes cells of the table. Out here it is over, and not even the error's context holds it.
-    raise DataError(refusal or _why_unreadable(path, SUFFIXES.get(suffix or "")))
+    raise DataError(refusal or _why_unreadable(called, path, delimiter))
 
 
-def _why_unreadable(path: Path, delimiter: str | None) -> str:
-    """The message for a file that the fast readers gave up on. delimiter: None for Parquet."""
+def _why_unreadable(called: str, path: Path | None, delimiter: str | None) -> str:
+    """The message for a source that the fast readers gave up on. delimiter: None for Parquet."""
+    if path is None:
+        return f"data ({called}) must be readable, as Parquet where it is a store; try opening it with pyarrow"
     if delimiter is not None:
         fault = text_fault(path, delimiter)
         kind = "UTF-8 text with as many fields in every row as in the header"
@@ -120,55 +256,3 @@ def _why_unreadable(path: Path, delimiter: str | None) -> str:
     if fault is not None:
         return f"data ({path.name}) cannot be read: {fault}"
     return f"data ({path.name}) must be readable as {kind}; try opening it with pandas"
-
-
-def _read_text(path: Path, names: Sequence[str], delimiter: str) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
-    import pyarrow as pa
-    from pyarrow import csv as arrow_csv
-
-    with open_text(path) as file:
-        header = next(csv.reader(file, delimiter=delimiter), [])
-    # First, for an open quote in the header makes cells of it.
-    fault = open_quote_fault(path, delimiter)
-    if fault is None and header not in [[name] for name in names]:
-        fault = header_fault(path, header, delimiter)
-    if fault is not None:
-        raise DataError(f"data ({path.name}) cannot be read: {fault}")
-    problems = _absent(names, header)
-    skipped = {problem.column for problem in problems}
-    wanted = [name for name in names if name not in skipped]
-    if not wanted:
-        return {}, problems
-    table = arrow_csv.read_csv(
-        path,
-        parse_options=arrow_csv.ParseOptions(
-            delimiter=delimiter,
-            newlines_in_values=True,
-            # In a file of one column an empty line is a missing value.
-            ignore_empty_lines=len(header) > 1,
-        ),
-        convert_options=arrow_csv.ConvertOptions(
-            include_columns=wanted,
-            column_types=dict.fromkeys(wanted, pa.dictionary(pa.int32(), pa.string())),
-            strings_can_be_null=False,
-        ),
-    )
-    columns, _ = _from_table(table, wanted)
-    return columns, problems
-
-
-def _read_parquet(path: Path, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
-    from pyarrow import dataset, parquet
-
-    if path.is_file():
-        problems = _absent(names, parquet.read_schema(path).names)
-        if any(problem.rule == "unique" for problem in problems):
-            return {}, problems  # Arrow cannot pick columns from a file in which names repeat
-    elif path.is_dir():
-        fault = folder_fault(path)
-        if fault is not None:
-            raise DataError(f"data ({path}) cannot be read: {fault}")
-    table = dataset.dataset(path, format="parquet")
-    found = table.schema.names
-    columns, _ = _from_table(table.to_table(columns=[name for name in names if name in found]), names)
-    return columns, _absent(names, found)

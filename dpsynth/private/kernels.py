@@ -19,8 +19,10 @@ import numpy.typing as npt
 from dpsynth.domain import Clique, Domain
 from dpsynth.errors import DataError, Problem, SettingError
 from dpsynth.private.cover import Cover, IntArray, Layout, lay_out, plan_cover
+from dpsynth.private.spool import SpooledColumn
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+CodeColumn = Codes | SpooledColumn  # what is read block by block may as well lie in a file
 BlockCounter = Callable[[Codes, int, IntArray], None]  # block, its rows, the flat vector to add to
 
 CODE_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.uint32))
@@ -36,11 +38,11 @@ THREAD_TABLE_CELLS = 2**27  # all threads' tables together hold at most 1 GiB, o
 
 
 def count_cliques(
-    columns: Mapping[str, Codes], domain: Domain, cliques: Sequence[Clique], threads: int | None = None
+    columns: Mapping[str, CodeColumn], domain: Domain, cliques: Sequence[Clique], threads: int | None = None
 ) -> dict[Clique, IntArray]:
     """Exact counts of every clique, int64 of shape `domain.shape(clique)`; the empty clique gives the total.
 
-    columns: one array of codes for each column, shape (rows,), uint8, uint16 or uint32.
+    columns: one array of codes for each column, shape (rows,), uint8, uint16 or uint32, in memory or in a spool.
     threads: at most this many (default: one for each usable processor); the counts do not depend on it.
 
     Raises SettingError for a clique outside the domain, and DataError for columns of another type, of
@@ -59,7 +61,7 @@ def count_cliques(
 
 
 def partial_counts(
-    columns: Mapping[str, Codes],
+    columns: Mapping[str, CodeColumn],
     domain: Domain,
     cover: Cover,
     *,
@@ -79,7 +81,7 @@ def partial_counts(
     if compiled is None:
         loaded = _compiled_kernel.cache_info().currsize > 0
         compiled = loaded or rows * len(cover.cliques) >= COMPILED_FROM_INCREMENTS
-    workers = min(threads or _usable_processors(), len(blocks), THREAD_TABLE_CELLS // max(1, layout.cells))
+    workers = min(threads or usable_processors(), len(blocks), THREAD_TABLE_CELLS // max(1, layout.cells))
     if workers < 2 or not compiled:
         return _count_blocks(arrays, layout, rows, blocks, compiled)
     with ThreadPoolExecutor(workers) as pool:
@@ -115,7 +117,7 @@ def sum_down(flat: IntArray, domain: Domain, cover: Cover, cliques: Sequence[Cli
     return marginals
 
 
-def _arrays(columns: Mapping[str, Codes], layout: Layout) -> tuple[list[Codes], int]:
+def _arrays(columns: Mapping[str, CodeColumn], layout: Layout) -> tuple[list[CodeColumn], int]:
     """The arrays of the layout's columns, and the number of rows; checks names, types and lengths."""
     problems = [Problem("must be among the columns", column=name) for name in layout.columns if name not in columns]
     problems += [
@@ -129,13 +131,14 @@ def _arrays(columns: Mapping[str, Codes], layout: Layout) -> tuple[list[Codes], 
     return [columns[name] for name in layout.columns], lengths.pop()
 
 
-def _usable_processors() -> int:
+def usable_processors() -> int:
+    """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _count_blocks(arrays: Sequence[Codes], layout: Layout, rows: int, starts: range, compiled: bool) -> IntArray:
+def _count_blocks(arrays: Sequence[CodeColumn], layout: Layout, rows: int, starts: range, compiled: bool) -> IntArray:
     """Counts over the blocks of rows that begin at `starts`."""
     flat = np.zeros(layout.cells, dtype=np.int64)
     code_type = np.result_type(np.uint8, *(array.dtype for array in arrays))
@@ -148,7 +151,7 @@ def _count_blocks(arrays: Sequence[Codes], layout: Layout, rows: int, starts: ra
     return flat
 
 
-def _read(arrays: Sequence[Codes], layout: Layout, start: int, stop: int, block: Codes) -> None:
+def _read(arrays: Sequence[CodeColumn], layout: Layout, start: int, stop: int, block: Codes) -> None:
     """Copy rows start:stop into `block` and check the copy, so that no code can point outside a table."""
     for place, array in enumerate(arrays):
         copied = block[place, : stop - start]

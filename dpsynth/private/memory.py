@@ -1,4 +1,4 @@
-"""The counter of a table in memory."""
+"""The counter of a private table, whether its rows lie in memory or in a private file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.codec.categorical import Codes
 from dpsynth.codec.codec import Codec, ColumnCodec
 from dpsynth.domain import Clique
 from dpsynth.errors import SettingError
 from dpsynth.features import FeatureMap
 from dpsynth.private.coded_rows import CodedRows
-from dpsynth.private.table import PrivateTable, Rows, Ticks
+from dpsynth.private.encoded import encoded
+from dpsynth.private.kernels import CodeColumn, count_cliques
+from dpsynth.private.spool import Column, slices
+from dpsynth.private.table import PrivateTable, Rows
 from dpsynth.schema.columns import Datetime, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
 
 # Up to here ticks are counted in one array with an entry for each; beyond, distinct ticks are sorted out first.
 DENSE_TICKS = 1 << 22
+# Rows whose ticks are tallied at a time.
+TALLY_ROWS = 1 << 20
 # Exact marginals that are kept in case they are asked for again: 240 MB at most.
 KEPT_CELLS = 30_000_000
 # Rows whose feature vectors are summed at a time: a few thousand features of each stay in some 100 MB.
@@ -34,7 +38,7 @@ class MemoryCounter:
 
     def __init__(self, table: PrivateTable) -> None:
         self._table = table
-        self._encoded: dict[str, tuple[ColumnCodec, Codes]] = {}
+        self._encoded: dict[str, tuple[ColumnCodec, CodeColumn]] = {}
         self._kept: dict[Clique, NDArray[np.int64]] = {}
 
     def __repr__(self) -> str:
@@ -58,7 +62,7 @@ class MemoryCounter:
         if not isinstance(self.schema[column], OpenCategorical):
             raise SettingError(f"column ({column}) must be an open categorical one to list its values")
         labels = rows.labels[column]
-        counts = np.bincount(rows.ticks[column].astype(np.int64) + 1, minlength=len(labels) + 1)[1:]
+        counts = _tallied(rows.ticks[column], len(labels))
         return {label: int(count) for label, count in zip(labels, counts, strict=True) if count}
 
     def histogram(self, column: str, edges: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -71,22 +75,21 @@ class MemoryCounter:
             raise SettingError(f"column ({column}) must be numeric or datetime for a histogram")
         if len(edges) < 2 or (np.diff(edges) <= 0).any():
             raise SettingError(f"edges of {column!r} must be at least two ticks that increase")
-        ticks, counts = _counted(rows.ticks[column], described.ticks)
-        below = np.concatenate([[0], np.cumsum(counts)])
-        return np.diff(below[np.searchsorted(ticks, edges)])
+        if described.ticks <= DENSE_TICKS:
+            below = np.concatenate([[0], np.cumsum(_tallied(rows.ticks[column], described.ticks))])
+            return np.diff(below[np.clip(edges, 0, described.ticks)])
+        return _between(rows.ticks[column], np.asarray(edges))
 
     def marginals(self, codec: Codec, cliques: Sequence[Clique]) -> dict[Clique, NDArray[np.int64]]:
         """Rows in each cell of each clique, shape `codec.domain.shape(clique)`; the arrays are read-only."""
-        from dpsynth.private.kernels import count_cliques
-
         rows = self._rows()
         wanted = list(dict.fromkeys(map(tuple, cliques)))
         self._forget_other_codecs(codec, {column for clique in wanted for column in clique})
         counted: dict[Clique, NDArray[np.int64]] = {}
         unknown = [clique for clique in wanted if clique and clique not in self._kept]
         if unknown:
-            needed = {column for clique in unknown for column in clique}
-            counted = count_cliques({c: self._codes(codec, c, rows) for c in needed}, codec.domain, unknown)
+            needed = list(dict.fromkeys(column for clique in unknown for column in clique))
+            counted = count_cliques(self._codes(codec, needed, rows), codec.domain, unknown)
         if () in wanted:
             counted[()] = np.array(rows.count, dtype=np.int64)
         # A view of a read-only array cannot be made writable again, so nobody can change what is kept.
@@ -100,20 +103,26 @@ class MemoryCounter:
         """Sum over all rows of the feature vector of the row's codes, int64 of shape (features.length,)."""
         rows = self._rows()
         self._forget_other_codecs(codec, set(features.domain.columns))
-        columns = {column: self._codes(codec, column, rows) for column in features.domain}
+        columns = self._codes(codec, features.domain.columns, rows)
         summed = np.zeros(features.length, dtype=np.int64)
-        for first in range(0, rows.count, FEATURE_ROWS):
-            block = slice(first, first + FEATURE_ROWS)
-            summed += features.sums({column: codes[block] for column, codes in columns.items()})
+        for part in slices(rows.count):
+            held = {column: codes[part] for column, codes in columns.items()}
+            for block in slices(part.stop - part.start, FEATURE_ROWS):
+                summed += features.sums({column: codes[block] for column, codes in held.items()})
         return summed
 
     def coded_rows(self, codec: Codec) -> CodedRows:
-        """The codes of every row: for mechanisms that look at rows one by one."""
+        """The codes of every row: for mechanisms that look at rows one by one. SettingError for rows on disk."""
         rows = self._rows()
+        if rows.spool is not None:
+            raise SettingError(
+                "rows must be in memory for a mechanism that looks at them one by one; got rows on disk; "
+                "try the setting rows_in='memory', or a synthesizer that counts"
+            )
         self._forget_other_codecs(codec, set(codec.domain.columns))
         matrix = np.zeros((rows.count, len(codec.domain)), dtype=np.uint32)
-        for place, column in enumerate(codec.domain):
-            matrix[:, place] = self._codes(codec, column, rows)
+        for place, (_, codes) in enumerate(self._codes(codec, codec.domain.columns, rows).items()):
+            matrix[:, place] = codes[:]
         return CodedRows(matrix)
 
     def _forget_other_codecs(self, codec: Codec, columns: set[str]) -> None:
@@ -143,16 +152,28 @@ class MemoryCounter:
             self.close()
         return self._table.rows()
 
-    def _codes(self, codec: Codec, column: str, rows: Rows) -> Codes:
-        if column not in self._encoded:
-            source = codec[column].source
-            codes = codec.encode_column(column, rows.ticks[source], rows.labels.get(source))
+    def _codes(self, codec: Codec, columns: Sequence[str], rows: Rows) -> dict[str, CodeColumn]:
+        """The codes of these columns, encoded now where they are not yet."""
+        new = [column for column in columns if column not in self._encoded]
+        for column, codes in encoded(codec, new, rows, self.schema).items():
             self._encoded[column] = codec[column], codes
-        return self._encoded[column][1]
+        return {column: self._encoded[column][1] for column in columns}
 
 
-def _counted(ticks: Ticks, limit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Increasing ticks and how many rows have each; nulls are left out."""
-    if limit <= DENSE_TICKS:
-        return np.arange(limit), np.bincount(ticks.astype(np.int64) + 1, minlength=limit + 1)[1:]
-    return np.unique(ticks[ticks >= 0], return_counts=True)
+def _tallied(ticks: Column, limit: int) -> NDArray[np.int64]:
+    """How many rows have each tick, shape (limit,); nulls are left out."""
+    counts = np.zeros(limit + 1, dtype=np.int64)
+    for part in slices(len(ticks), TALLY_ROWS):
+        counts += np.bincount(ticks[part].astype(np.int64) + 1, minlength=limit + 1)
+    return counts[1:]
+
+
+def _between(ticks: Column, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many rows have a tick in [edges[i], edges[i+1]); nulls are left out."""
+    counts = np.zeros(len(edges) - 1, dtype=np.int64)
+    for part in slices(len(ticks), TALLY_ROWS):
+        held = ticks[part]
+        found, times = np.unique(held[held >= 0], return_counts=True)
+        below = np.concatenate([[0], np.cumsum(times)])
+        counts += np.diff(below[np.searchsorted(found, edges)])
+    return counts

@@ -1,4 +1,4 @@
-"""The private table: the bounded rows as integers, in memory, shown to nobody and closed when done."""
+"""The private table: the bounded rows as integers, in memory or in a private file, closed when done."""
 
 from __future__ import annotations
 
@@ -11,18 +11,45 @@ from numpy.typing import NDArray
 
 from dpsynth.errors import SessionClosedError, SettingError
 from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.private.spool import Spool, SpooledColumn
+from dpsynth.schema.columns import OpenCategorical
 from dpsynth.schema.schema import Schema
 
 Ticks = NDArray[np.signedinteger[Any]]
+Spoolable = Ticks | SpooledColumn
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Rows:
-    """What is secret: ticks of each column, the labels that open columns' ticks index, and the row count."""
+    """What is secret: ticks of each column, the labels that open columns' ticks index, and the row count.
+
+    spool: the private file that the ticks lie in; None when they are in memory.
+    """
 
     count: int
-    ticks: Mapping[str, Ticks]
+    ticks: Mapping[str, Spoolable]
     labels: Mapping[str, tuple[str, ...]]
+    spool: Spool | None = None
+
+    @classmethod
+    def of(
+        cls,
+        count: int,
+        ticks: Mapping[str, Spoolable],
+        labels: Mapping[str, Mapping[str, int]],
+        schema: Schema,
+        spool: Spool | None = None,
+    ) -> Rows:
+        """Rows as they come from conversion. labels: for each column from label to tick; those of open ones stay."""
+        open_columns = [name for name in ticks if isinstance(schema[name], OpenCategorical)]
+        return cls(count, ticks, {name: tuple(labels[name]) for name in open_columns}, spool)
+
+    def in_memory(self) -> Mapping[str, Ticks]:
+        """The ticks as arrays; SettingError when they lie in a file."""
+        arrays = {name: ticks for name, ticks in self.ticks.items() if isinstance(ticks, np.ndarray)}
+        if len(arrays) < len(self.ticks):
+            raise SettingError("rows must be in memory to be looked at one by one; got rows on disk")
+        return arrays
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         _refuse_copy()
@@ -50,7 +77,10 @@ class PrivateTable:
         return self.held[0]
 
     def close(self) -> None:
-        """Let go of the rows, for good; closing twice is harmless."""
+        """Let go of the rows, for good, and delete the file that they lie in; closing twice is harmless."""
+        for rows in self.held:
+            if rows.spool is not None:
+                rows.spool.close()
         self.held.clear()
 
     def __repr__(self) -> str:

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.errors import DataError
-from dpsynth.private.cells import declared_texts
-from dpsynth.private.columns import rows_of, without_texts
+from dpsynth.private.columns import rows_of
 from dpsynth.private.files import Data, read
-from dpsynth.private.ingest import marked_ticks, ruled
 from dpsynth.private.pooling import cells_digest
 from dpsynth.private.table import Ticks
-from dpsynth.schema.columns import Identifier
+from dpsynth.private.ticks import marked_ticks, present_cells, ruled
+from dpsynth.schema.columns import Identifier, OpenCategorical
 from dpsynth.schema.schema import Schema
 
 
@@ -56,8 +55,8 @@ def ticked(data: Data, schema: Schema) -> Ticked:
     missing = frozenset(schema.missing_values)
     ticks, labels = {}, {}
     for column in counted:
-        present = without_texts(cells[column.name], missing and missing - declared_texts(column))
-        ticks[column.name], own_labels = marked_ticks(column, present)
-        if own_labels is not None:
-            labels[column.name] = own_labels
+        own: dict[str, int] = {}
+        ticks[column.name] = marked_ticks(column, present_cells(column, cells[column.name], missing), own)
+        if isinstance(column, OpenCategorical):
+            labels[column.name] = tuple(own)
     return Ticked(schema, next((rows_of(each) for each in cells.values()), 0), ticks, labels)

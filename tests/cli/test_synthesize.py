@@ -49,7 +49,7 @@ def test_every_option_reaches_the_library(
     result = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "out", *more))
     assert result.exit_code == 0, result.output
     assert seen == {
-        "data": Path("data.csv"),
+        "data": "data.csv",
         "names": ("age",),
         "epsilon": 1.0,
         "delta": 1e-9,

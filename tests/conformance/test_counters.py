@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from dpsynth.mechanisms.random_fourier import TURN, RandomFourier
 from dpsynth.privacy.randomness import InsecureTestEntropy
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.counter import Counter
-from dpsynth.private.ingest import ingest
+from dpsynth.private.ingest import RowsIn, ingest, ingest_with_pool
 from dpsynth.private.memory import MemoryCounter
 
 SCHEMA = dpsynth.Schema(
@@ -42,8 +43,22 @@ CODEC = Codec(
         closed_codec(SCHEMA["joined"]),
     )
 )
+
+
+def streamed(frame: pd.DataFrame) -> Counter:
+    """The rows read from batches of three, so that the seams between batches are among the rows."""
+    batches = pa.Table.from_pandas(frame, preserve_index=False, schema=ARROW).to_batches(max_chunksize=3)
+    reader = pa.RecordBatchReader.from_batches(ARROW, batches)
+    table, _ = ingest_with_pool(reader, SCHEMA, PrivacyUnit(), InsecureTestEntropy(0), None, RowsIn.DISK)
+    return MemoryCounter(table)
+
+
+ARROW = pa.schema(
+    {"colour": pa.string(), "city": pa.string(), "size": pa.int64(), "member": pa.bool_(), "joined": pa.string()}
+)
 COUNTERS: dict[str, Callable[[pd.DataFrame], Counter]] = {
     "memory": lambda frame: MemoryCounter(ingest(frame, SCHEMA, PrivacyUnit(), InsecureTestEntropy(0))),
+    "disk": streamed,
 }
 
 ROWS = st.lists(

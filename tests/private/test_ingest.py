@@ -21,8 +21,10 @@ from dpsynth.errors import DataError, SchemaError, SettingError
 from dpsynth.privacy.randomness import InsecureTestEntropy, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.columns import cells_of
-from dpsynth.private.ingest import _unit_codes, check, ingest, marked_ticks
+from dpsynth.private.ingest import check, ingest
 from dpsynth.private.table import PrivateTable
+from dpsynth.private.ticks import marked_ticks
+from dpsynth.private.units import unit_codes
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
 
@@ -299,7 +301,7 @@ def test_whole_numbers_are_exact_up_to_64_bits(lower: int) -> None:
         [*cells, "a"],
     ]
     for stored in whole:
-        assert marked_ticks(column, cells_of(stored))[0].tolist()[:3] == [3, 0, 10]
+        assert marked_ticks(column, cells_of(stored), {}).tolist()[:3] == [3, 0, 10]
 
 
 @given(st.integers(-50, 50), st.integers(0, 4), st.lists(st.integers(0, 200), min_size=1))
@@ -511,8 +513,10 @@ READ_AS: list[Column] = [
 
 def read_as(column: Column, cells: Any) -> list[object]:
     """What ingest makes of each cell before any rule refuses it; labels in place of an open column's ticks."""
-    found, labels = marked_ticks(column, cells_of(cells))
-    return [labels[tick] if labels is not None and tick >= 0 else int(tick) for tick in found]
+    labels: dict[str, int] = {}
+    found = marked_ticks(column, cells_of(cells), labels)
+    names = list(labels)
+    return [names[tick] if names and tick >= 0 else int(tick) for tick in found]
 
 
 @pytest.mark.parametrize("column", READ_AS, ids=repr)
@@ -560,7 +564,7 @@ UNITS_ALIKE: list[list[Any]] = [
 @given(st.permutations([(unit, cell) for unit, cells in enumerate(UNITS_ALIKE) for cell in cells]), st.booleans())
 def test_cells_of_one_unit_are_one_unit_beside_any_others(rows: list[tuple[int, Any]], objects: bool) -> None:
     cells = [cell for _, cell in rows]
-    codes = _unit_codes(cells_of(as_objects(cells) if objects else cells))
+    codes = unit_codes(cells_of(as_objects(cells) if objects else cells))
     pairs = {(unit, code) for (unit, _), code in zip(rows, codes.tolist(), strict=True)}
     assert len(pairs) == len({unit for unit, _ in pairs}) == len({code for _, code in pairs}) == len(UNITS_ALIKE)
 

@@ -17,7 +17,7 @@ from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.errors import SessionClosedError, SettingError
 from dpsynth.privacy.randomness import InsecureTestEntropy, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit
-from dpsynth.private import kernels, memory
+from dpsynth.private import memory
 from dpsynth.private.counter import Counter
 from dpsynth.private.ingest import ingest
 from dpsynth.private.memory import MemoryCounter
@@ -148,13 +148,13 @@ def test_levels_read_their_column() -> None:
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[tuple[str, ...]]]:
     """What each pass over the rows counted, in order."""
     seen: list[list[tuple[str, ...]]] = []
-    count = kernels.count_cliques
+    count = memory.count_cliques
 
     def recorded(columns: Any, domain: Any, cliques: Any) -> Any:
         seen.append(list(cliques))
         return count(columns, domain, cliques)
 
-    monkeypatch.setattr(kernels, "count_cliques", recorded)
+    monkeypatch.setattr(memory, "count_cliques", recorded)
     return seen
 
 
