@@ -58,7 +58,7 @@ CATALOGUE: dict[str, type[Any]] = {
 DELTA_SHARES: dict[str, float] = {"vae": 0.01, "diffusion": 0.01, "autoencoder": 0.01, "gan": 0.01}
 """The part of delta that the mechanisms of a synthesizer leave uncovered; 0 for all others."""
 
-NEEDS_ROWS = frozenset({"vae", "autoencoder", "gan", "pategan"})
+NEEDS_ROWS = frozenset({"vae", "diffusion", "autoencoder", "gan", "pategan"})
 """Synthesizers whose mechanisms look at rows one by one, so that the rows must be in memory."""
 
 
