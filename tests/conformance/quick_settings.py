@@ -13,6 +13,8 @@ _QUICK |= {"features": 20, "fit_steps": 2}
 _QUICK |= {"hidden": 4, "latent": 2, "warm_rows": 20, "warm_steps": 1, "epochs": 1, "training_steps": 2, "gaussians": 2}
 _QUICK |= {"decoder_steps": 1, "levels": 2, "teachers": 3, "batch": 2, "lessons": 1, "lesson": 2}
 
+NETWORKS = {"vae", "diffusion", "gan", "autoencoder", "pategan", "dp_merf"}
+
 
 def quick_settings(name: str, *kept: str) -> dict[str, Any]:
     """Those that the synthesizer has, without the ones to be `kept` at their defaults."""

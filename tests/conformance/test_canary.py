@@ -31,7 +31,8 @@ from pyarrow import parquet
 
 import dpsynth
 from dpsynth.cli.app import app
-from dpsynth.synthesizers.catalogue import CATALOGUE
+from dpsynth.synthesizers.catalogue import CATALOGUE, NEEDS_ROWS
+from tests.conformance.quick_settings import NETWORKS, quick_settings
 
 ROWS = 600
 # A rare value of an open column comes out with probability at most DELTA. The numbers have 12 digits and more, and the
@@ -223,7 +224,14 @@ root = sys.argv[1]
 commands = json.load(sys.stdin)
 import dpsynth, attacks, pandas, pyarrow.csv, pyarrow.dataset, pyarrow.parquet, yaml, cryptography, rich.console, scipy
 import dpsynth.cli.app, dpsynth.engine, dpsynth.models.sampling_kernels, dpsynth.models.record_kernels, sklearn
+import mpmath, networkx, attacks.run, dpsynth.schema.draft, dpsynth.release.verify
 from dpsynth.cli.main import main
+
+sys.argv = ["dpsynth", "show", "nothing"]  # what only a first command loads
+try:
+    main()
+except SystemExit:
+    pass
 
 def hide(there, hidden):
     for name in ("private", "steward"):
@@ -285,6 +293,9 @@ def good_commands(sweep: Sweep) -> None:
     for place, name in enumerate(CATALOGUE):
         more = ["--synthesizer", name]
         more += ["--set", "marginals=sex,place;country"] if name == "direct" else []
+        if name in NETWORKS:
+            more += [part for key, value in quick_settings(name).items() for part in ("--set", f"{key}={value}")]
+        more += ["--set", "rows_in=disk"] if place % 4 > 1 and name not in NEEDS_ROWS else []
         more += ["--unit", "patient_id", "--max-rows-per-unit", "2"] if place % 2 else []
         more += ["--json"] if place % 3 == 0 else []
         file = private / ("table.csv" if place % 2 else "table.parquet")
@@ -387,6 +398,8 @@ def failing_commands(sweep: Sweep) -> None:
         unit = ("--unit", "patient_id", "--max-rows-per-unit", "1")
         target = ("--out", out / "refused")
         sweep.add(f"fail-{name}", "synthesize", given, *budget, *target, *unit, "--progress", code=1)
+        streamed = ("--set", "rows_in=disk")
+        sweep.add(f"fail-streamed-{name}", "synthesize", given, *budget, *target, *unit, *streamed, code=1)
         sweep.add(f"check-{name}", "schema", "check", given, "--schema", schema, "--json", code=1)
         sweep.add(f"draft-{name}", "schema", "draft", given, "--out", steward / f"draft-{name}.yaml", code=None)
     ledger, release = out / "ledger.db", out / "release"
@@ -420,20 +433,20 @@ def failing_commands(sweep: Sweep) -> None:
 
 
 _LEAKY_ERROR = """
-import dpsynth.private.ingest as ingest
+import dpsynth.private.ticks as ticks
 from dpsynth.errors import DataError
 def refuse(column, cells):
-    raise DataError(f"cells must be numbers; got {ingest.distinct(cells).values[-1]}")
-ingest._numeric_ticks = refuse
+    raise DataError(f"cells must be numbers; got {ticks.distinct(cells).values[-1]}")
+ticks._numeric_ticks = refuse
 """
 _LEAKY_LOG = """
 import logging
-import dpsynth.private.ingest as ingest
-kept = ingest._open_ticks
-def logged(cells):
+import dpsynth.private.ticks as ticks
+kept = ticks._open_ticks
+def logged(cells, labels):
     logging.getLogger("dpsynth").debug("values: %s", cells.values)
-    return kept(cells)
-ingest._open_ticks = logged
+    return kept(cells, labels)
+ticks._open_ticks = logged
 """
 _NO_THRESHOLD = """
 import dpsynth.mechanisms.partitions as partitions

@@ -8,10 +8,9 @@ import pytest
 
 import dpsynth
 from benchmarks.recompute import recomputed, release
-from tests.conformance.quick_settings import quick_settings
+from tests.conformance.quick_settings import NETWORKS, quick_settings
 
 NAMES = [name for name in dpsynth.synthesizers() if name != "auto"]
-NETWORKS = {"vae", "diffusion", "gan", "autoencoder", "pategan", "dp_merf"}
 # What is spent on choices is charged as if Gaussian, which the two that make most of them feel.
 SLACK = {"aim": 1.02, "mwem": 1.02}
 
