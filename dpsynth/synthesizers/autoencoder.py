@@ -8,6 +8,7 @@ classes, starts on rows of a noisy tree, and the mixture is a few rounds of nois
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,6 @@ from dpsynth.models.mixture import Mixture
 from dpsynth.models.raking import raked
 from dpsynth.models.simplex import project_to_simplex
 from dpsynth.networks import vae
-from dpsynth.networks.extra import load_torch
-from dpsynth.networks.learner import learn_freely
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -33,8 +32,6 @@ from dpsynth.synthesizers import training
 from dpsynth.synthesizers.settings import require_at_least_one, require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress
 
-# The whole warm start is trained at the rate of an ordinary autoencoder: its rows cost nothing.
-_WARM_RATE, _WARM_BATCH = 3e-3, 256
 _LAYERS = ("encoder.0.weight", "encoder.0.bias", "encoder.2.weight", "encoder.2.bias")
 
 Rows = npt.NDArray[np.integer[Any]]
@@ -84,10 +81,6 @@ class Autoencoder:
         sizes = domain.sizes
         return vae.VaeTraining(sizes, int(self.hidden), int(self.latent), self.beta, rate, steps, start_from=start)
 
-    @property
-    def _schedule(self) -> training.Schedule:
-        return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device)
-
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost, Cost]:
         shares = (self.warm_share, self.mixture_share, 1 - self.warm_share - self.mixture_share)
         warm, mixture, _ = Cost(budget.mu_squared).split(shares if len(domain) > 1 else (1, 0, 0))
@@ -102,7 +95,7 @@ class Autoencoder:
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """Those of the tree, DP-SGD, and rounds of Gaussians. Raises MissingExtraError without the extra `deep`."""
-        load_torch("autoencoder")
+        training.require_ready("autoencoder", self.device)
         classes, own = self._grid(domain)
         for_warm, for_mixture, for_training = self._split(domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
@@ -112,7 +105,7 @@ class Autoencoder:
         coordinates = self._training(domain, 1, 1.0).coordinates
         return (
             *warm,
-            self._schedule.planned("autoencoder", for_training, coordinates),
+            training.schedule(self).planned("autoencoder", for_training, coordinates),
             *(
                 planned_sums(f"latent clusters, round {number + 1}", BOUND, length, part, unit)
                 for number, part in enumerate(for_mixture.split([1] * rounds))
@@ -135,12 +128,10 @@ class Autoencoder:
         if len(codec.domain) < 2:
             return warm
         domain, rows = warm.codec.domain, training.warm_rows(warm, int(self.warm_rows))
-        before = self._training(domain, int(self.epochs * len(rows) / _WARM_BATCH) + 1, _WARM_RATE)
-        start = learn_freely(before.start("cpu"), rows, _WARM_BATCH, int(self.epochs))
-        progress("warm start", 1.0)
+        start = training.warm_weights(partial(self._training, domain), rows, self.epochs, progress)
         settings = self._training(domain, int(self.training_steps), self.learning_rate, start)
-        schedule = self._schedule
-        weights = schedule.run(door, warm.codec, settings, for_training, warm.model.total, "autoencoder", progress)
+        total = warm.model.total
+        weights = training.schedule(self).run(door, warm.codec, settings, for_training, total, "autoencoder", progress)
         clusters = self._started(domain, weights, rows)
         known = _moments_of(clusters, rows, warm.model.total)
         for number, part in enumerate(for_mixture.split([1] * int(self.rounds))):

@@ -7,14 +7,13 @@ under differential privacy", 2023; Abadi et al., "Deep Learning with Differentia
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Domain
 from dpsynth.networks import diffusion
-from dpsynth.networks.extra import chosen_device, load_torch
-from dpsynth.networks.learner import learn_freely
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -23,8 +22,6 @@ from dpsynth.synthesizers import training
 from dpsynth.synthesizers.settings import require_at_least_one, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress
 
-# The warm start learns at the rate of an ordinary network: its rows cost nothing.
-_WARM_RATE, _WARM_BATCH = 3e-3, 256
 _Shares = tuple[tuple[float, ...], ...]
 
 
@@ -58,22 +55,17 @@ class Diffusion:
     ) -> diffusion.DiffusionTraining:
         return diffusion.DiffusionTraining(shares, int(self.hidden), rate, steps, start_from=start)
 
-    @property
-    def _schedule(self) -> training.Schedule:
-        return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device)
-
     def _coordinates(self, domain: Domain) -> int:
         return self._training(tuple((0.0,) * size for size in domain.sizes), 1, 1.0).coordinates
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """Those of the tree, and DP-SGD. Raises MissingExtraError, or SettingError for a device, before any data."""
-        load_torch("diffusion")
-        chosen_device(self.device)
+        training.require_ready("diffusion", self.device)
         for_warm, for_training = training.split(self.warm_share, domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
         if len(domain) < 2:
             return warm
-        return (*warm, self._schedule.planned("denoiser", for_training, self._coordinates(domain)))
+        return (*warm, training.schedule(self).planned("denoiser", for_training, self._coordinates(domain)))
 
     def resources(self, domain: Domain) -> Resources:
         """The tree, the mixture, and passes of rows through the network."""
@@ -90,12 +82,10 @@ class Diffusion:
             return warm
         domain, rows = warm.codec.domain, training.warm_rows(warm, int(self.warm_rows))
         shares = tuple(_shares(warm, column) for column in domain)
-        before = self._training(shares, int(self.epochs * len(rows) / _WARM_BATCH) + 1, _WARM_RATE)
-        start = learn_freely(before.start("cpu"), rows, _WARM_BATCH, int(self.epochs))
-        progress("warm start", 1.0)
+        start = training.warm_weights(partial(self._training, shares), rows, self.epochs, progress)
         settings = self._training(shares, int(self.training_steps), self.learning_rate, start)
         total = warm.model.total
-        weights = self._schedule.run(door, warm.codec, settings, for_training, total, "denoiser", progress)
+        weights = training.schedule(self).run(door, warm.codec, settings, for_training, total, "denoiser", progress)
         components = training.components_within(self.components, domain)
         tables = diffusion.decode(settings, weights, components, int(self.levels))
         return Fitted(training.calibrated(warm, tables), warm.codec, warm.measurements)

@@ -14,7 +14,6 @@ from dpsynth.codec.codec import Codec
 from dpsynth.domain import Domain
 from dpsynth.errors import SettingError
 from dpsynth.networks import gan
-from dpsynth.networks.extra import chosen_device, load_torch
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -81,18 +80,15 @@ class GAN:
             start_from=start,
         )
 
-    @property
-    def _schedule(self) -> training.Schedule:
-        return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device)
-
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """Those of the tree, and DP-SGD. Raises MissingExtraError, or SettingError for a device, before any data."""
-        load_torch("gan")
-        chosen_device(self.device)
+        training.require_ready("gan", self.device)
         for_warm, for_training = training.split(self.warm_share, domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
         coordinates = self._training(domain, ()).coordinates
-        return warm if len(domain) < 2 else (*warm, self._schedule.planned("critic", for_training, coordinates))
+        return (
+            warm if len(domain) < 2 else (*warm, training.schedule(self).planned("critic", for_training, coordinates))
+        )
 
     def resources(self, domain: Domain) -> Resources:
         """The tree, the mixture, and passes of rows through both networks."""
@@ -118,6 +114,6 @@ class GAN:
         progress("warm start", 1.0)
         settings = self._training(domain, shares, start)
         total = warm.model.total
-        weights = self._schedule.run(door, warm.codec, settings, for_training, total, "critic", progress)
+        weights = training.schedule(self).run(door, warm.codec, settings, for_training, total, "critic", progress)
         points = training.latent_points(training.components_within(self.components, domain), int(self.latent))
         return Fitted(training.calibrated(warm, gan.decode(settings, weights, points)), warm.codec, warm.measurements)

@@ -13,8 +13,7 @@ from dpsynth.codec.codec import Codec
 from dpsynth.domain import Domain
 from dpsynth.mechanisms.teacher_votes import TeacherVotes, votes_stddev_within
 from dpsynth.networks import vae
-from dpsynth.networks.extra import chosen_device, load_torch
-from dpsynth.networks.learner import learn_freely
+from dpsynth.networks.extra import chosen_device
 from dpsynth.networks.pate import PateGame
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
@@ -23,9 +22,6 @@ from dpsynth.session import Door
 from dpsynth.synthesizers import training
 from dpsynth.synthesizers.settings import require_at_least_one, require_not_negative, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress
-
-# Of the decoder that the generator starts as: an ordinary autoencoder's, for its rows cost nothing.
-_WARM_RATE, _WARM_BATCH = 3e-3, 256
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class PATEGAN:
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """Those of the tree, and all votes. Raises MissingExtraError without the extra `deep`, before any data."""
-        load_torch("pategan")
+        training.require_ready("pategan", self.device)
         for_warm, for_votes = training.split(self.warm_share, domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
         if len(domain) < 2:
@@ -96,9 +92,7 @@ class PATEGAN:
         if len(codec.domain) < 2:
             return warm
         domain, rows = warm.codec.domain, training.warm_rows(warm, int(self.warm_rows))
-        before = self._generator(domain, int(self.epochs * len(rows) / _WARM_BATCH) + 1, _WARM_RATE)
-        start = learn_freely(before.start("cpu"), rows, _WARM_BATCH, int(self.epochs))
-        progress("warm start", 1.0)
+        start = training.warm_weights(partial(self._generator, domain), rows, self.epochs, progress)
         generator = self._generator(domain, 1, self.learning_rate, start)
         rounds, batch = int(self.rounds), int(self.batch)
         mechanism = TeacherVotes(

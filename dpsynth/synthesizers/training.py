@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,10 @@ from dpsynth.marginal import FloatArray
 from dpsynth.mechanisms.dp_sgd import DPSGD, Training, coin_rate, noise_within
 from dpsynth.models.mixture import Mixture
 from dpsynth.models.raking import raked
-from dpsynth.networks.extra import chosen_device
+from dpsynth.networks.diffusion import DiffusionTraining
+from dpsynth.networks.extra import chosen_device, load_torch
+from dpsynth.networks.learner import learn_freely
+from dpsynth.networks.vae import VaeTraining
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -28,6 +31,28 @@ from dpsynth.synthesizers.synthesizer import Fitted, Progress
 
 # A model from latent points never has more cells than this, whatever its settings ask for.
 MOST_CELLS = 4_000_000
+# A warm start learns at the rate of an ordinary network: its rows cost nothing.
+WARM_RATE, WARM_BATCH = 3e-3, 256
+
+
+class Trained(Protocol):
+    """The settings of DP-SGD that every synthesizer trained by it has under the same names."""
+
+    @property
+    def training_steps(self) -> float:
+        """Steps."""
+
+    @property
+    def rate(self) -> float:
+        """Chance of a row to be in a batch."""
+
+    @property
+    def clip(self) -> float:
+        """Longest gradient."""
+
+    @property
+    def device(self) -> str:
+        """cpu, cuda or auto."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +91,17 @@ class Schedule:
         return door.run(mechanism, label)
 
 
+def schedule(synthesizer: Trained) -> Schedule:
+    """That of a synthesizer's settings."""
+    return Schedule(int(synthesizer.training_steps), synthesizer.rate, synthesizer.clip, synthesizer.device)
+
+
+def require_ready(name: str, device: str) -> None:
+    """Before any data: MissingExtraError without the extra `deep`, SettingError for a device that is not there."""
+    load_torch(name)
+    chosen_device(device)
+
+
 def split(warm_share: float, domain: Domain, budget: Cost) -> tuple[Cost, Cost]:
     """What the warm start may spend, and what is left for training; of one column there is nothing to train on."""
     share = warm_share if len(domain) > 1 else 1.0
@@ -87,6 +123,19 @@ def warm_rows(warm: Fitted, rows: int) -> npt.NDArray[np.integer[Any]]:
     """Codes of rows of the warm model, shape (rows, columns); the same for the same model."""
     drawn = warm.model.sample(rows, np.random.default_rng(0))
     return np.stack([drawn[column] for column in warm.codec.domain], axis=1)
+
+
+def warm_weights(
+    training: Callable[[int, float], VaeTraining | DiffusionTraining],
+    rows: npt.NDArray[np.integer[Any]],
+    epochs: float,
+    progress: Progress,
+) -> dict[str, npt.NDArray[Any]]:
+    """What a network learns from free rows in some epochs; `training` is given the steps and their rate."""
+    steps = int(epochs * len(rows) / WARM_BATCH) + 1
+    weights = learn_freely(training(steps, WARM_RATE).start("cpu"), rows, WARM_BATCH, int(epochs))
+    progress("warm start", 1.0)
+    return weights
 
 
 def components_within(asked: float, domain: Domain) -> int:

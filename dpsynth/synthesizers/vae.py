@@ -7,12 +7,11 @@ Privacy", CCS 2016. The tree: McKenna, Miklau, Sheldon, "Winning the NIST Contes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Domain
 from dpsynth.networks import vae
-from dpsynth.networks.extra import chosen_device, load_torch
-from dpsynth.networks.learner import learn_freely
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -20,9 +19,6 @@ from dpsynth.session import Door
 from dpsynth.synthesizers import training
 from dpsynth.synthesizers.settings import require_at_least_one, require_shares
 from dpsynth.synthesizers.synthesizer import Fitted, Progress
-
-# The whole warm start is trained at the rate of an ordinary autoencoder: its rows cost nothing.
-_WARM_RATE, _WARM_BATCH = 3e-3, 256
 
 
 @dataclass(frozen=True)
@@ -55,20 +51,15 @@ class VAE:
         sizes = domain.sizes
         return vae.VaeTraining(sizes, int(self.hidden), int(self.latent), self.beta, rate, steps, start_from=start)
 
-    @property
-    def _schedule(self) -> training.Schedule:
-        return training.Schedule(int(self.training_steps), self.rate, self.clip, self.device)
-
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """Those of the tree, and DP-SGD. Raises MissingExtraError, or SettingError for a device, before any data."""
-        load_torch("vae")
-        chosen_device(self.device)
+        training.require_ready("vae", self.device)
         for_warm, for_training = training.split(self.warm_share, domain, budget)
         warm = training.warm_steps(domain, for_warm, unit)
         if len(domain) < 2:
             return warm
         coordinates = self._training(domain, 1, 1.0).coordinates
-        return (*warm, self._schedule.planned("autoencoder", for_training, coordinates))
+        return (*warm, training.schedule(self).planned("autoencoder", for_training, coordinates))
 
     def resources(self, domain: Domain) -> Resources:
         """The tree, the mixture, and passes of rows through the network."""
@@ -83,12 +74,10 @@ class VAE:
         if len(codec.domain) < 2:
             return warm
         domain, rows = warm.codec.domain, training.warm_rows(warm, int(self.warm_rows))
-        before = self._training(domain, int(self.epochs * len(rows) / _WARM_BATCH) + 1, _WARM_RATE)
-        start = learn_freely(before.start("cpu"), rows, _WARM_BATCH, int(self.epochs))
-        progress("warm start", 1.0)
+        start = training.warm_weights(partial(self._training, domain), rows, self.epochs, progress)
         settings = self._training(domain, int(self.training_steps), self.learning_rate, start)
-        schedule = self._schedule
-        weights = schedule.run(door, warm.codec, settings, for_training, warm.model.total, "autoencoder", progress)
+        total = warm.model.total
+        weights = training.schedule(self).run(door, warm.codec, settings, for_training, total, "autoencoder", progress)
         points = training.latent_points(training.components_within(self.components, domain), int(self.latent))
         model = training.calibrated(warm, vae.decode(settings, weights, points))
         return Fitted(model, warm.codec, warm.measurements)
