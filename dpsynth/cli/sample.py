@@ -32,7 +32,7 @@ def sample(
     with refusals(as_json):
         from dpsynth.errors import SettingError
         from dpsynth.release.release import load
-        from dpsynth.release.tables import date_formats, write_csv, write_parquet
+        from dpsynth.release.tables import as_arrow, date_formats, write_csv, write_parquet
 
         suffix = out.suffix.lower()
         if suffix not in (".csv", ".parquet"):
@@ -41,15 +41,16 @@ def sample(
             kind = "a folder" if out.is_dir() else "a file"
             raise SettingError(f"out ({out}) must not exist; got {kind} there; try another name or --overwrite")
         release = load(directory)
-        table = release.sample(rows, seed=seed)
+        wanted = release.rows if rows is None else rows
+        parts = map(as_arrow, release.sample_parts(wanted, seed=seed))
         if suffix == ".csv":
-            _write_whole(out, lambda file: write_csv(table, file, formats=date_formats(release.schema)))
+            _write_whole(out, lambda file: write_csv(parts, file, formats=date_formats(release.schema)))
         else:
-            _write_whole(out, lambda file: write_parquet(table, file))
+            _write_whole(out, lambda file: write_parquet(parts, file))
         if as_json:
-            print_json({"rows": len(table), "out": str(out)})
+            print_json({"rows": wanted, "out": str(out)})
         else:
-            typer.echo(f"table: {out}, {len(table):,} rows")
+            typer.echo(f"table: {out}, {wanted:,} rows")
 
 
 def _write_whole(out: Path, write: Callable[[Path], None]) -> None:

@@ -90,8 +90,12 @@ class Codec:
         """Codes of one column; see `ColumnCodec.encode`."""
         return self[name].encode(ticks, labels)
 
-    def decode(self, codes: Mapping[str, NDArray[Any]], rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    def decode(
+        self, codes: Mapping[str, NDArray[Any]], rows: int, rng: np.random.Generator, *, first_row: int = 0
+    ) -> pd.DataFrame:
         """A table of `rows` rows from the codes of every counted column, in schema order.
+
+        first_row: rows of the same table that were decoded before, so that identifiers stay distinct.
 
         Raises SettingError when a column's codes are absent, are not `rows` long, or out of range.
         """
@@ -100,7 +104,7 @@ class Codec:
         table = {}
         for column in self.columns:
             if column.size == 0:
-                table[column.name] = column.decode(np.zeros(rows, dtype=np.uint8), rng)
+                table[column.name] = column.decode(first_row + np.arange(rows), rng)
                 continue
             given = np.asarray(codes.get(column.name, ()))
             if given.shape != (rows,):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class IdentifierCodec:
     """Distinct values prefix + number for a column that is never counted; nothing of the private one survives.
 
-    >>> IdentifierCodec(Identifier("id", prefix="P")).decode(np.zeros(2), np.random.default_rng(0)).tolist()
+    >>> IdentifierCodec(Identifier("id", prefix="P")).decode(np.arange(2), np.random.default_rng(0)).tolist()
     ['P1', 'P2']
     """
 
@@ -47,11 +47,11 @@ class IdentifierCodec:
         raise SettingError(f"column {self.name!r} must not be counted; it is an identifier")
 
     def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> pd.Series[Any]:
-        """As many new identifiers as there are codes; the codes themselves mean nothing."""
+        """New identifiers; codes: the places of their rows in the table, from 0."""
         import pandas as pd
 
-        numbers = np.arange(1, len(codes) + 1)
-        return pd.Series([f"{self.column.prefix}{number}" for number in numbers], name=self.name, dtype=text_dtype())
+        values = [f"{self.column.prefix}{place + 1}" for place in codes.tolist()]
+        return pd.Series(values, name=self.name, dtype=text_dtype())
 
     def code_labels(self) -> tuple[str, ...]:
         """None: an identifier has no codes."""

@@ -23,8 +23,8 @@ MANIFEST = "MANIFEST.json"
 FORMAT = "dpsynth-release"
 VERSION = 1
 FILES = (
-    "synthetic.csv",
     "synthetic.parquet",
+    "synthetic.csv",
     "certificate.json",
     "certificate.txt",
     "schema.yaml",
@@ -36,7 +36,7 @@ FILES = (
     "croissant.json",
     "prov.json",
 )
-"""Every file of a release besides the manifest, in the order they are written: the metadata hold digests of others."""
+"""Every file of a release besides the manifest, in the order of writing: CSV from Parquet, metadata with digests."""
 
 EVIDENCE = ("audit.json", "gate.json", "report.html", "attestation.json")
 """Files about a release that may lie beside it, outside the manifest."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,16 +24,19 @@ from dpsynth.release.content import content_digest
 from dpsynth.release.directory import Directory
 from dpsynth.release.documents import to_document
 from dpsynth.release.plain_words import plain_words
-from dpsynth.release.tables import date_formats, read_parquet, write_csv, write_parquet
+from dpsynth.release.tables import as_arrow, date_formats, parquet_parts, read_parquet, write_csv, write_parquet
 from dpsynth.schema.schema import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from dpsynth.audit_pool import AuditPool
 
 MODEL_FORMAT = "dpsynth-model"
 MODEL_VERSION = 1
+# Rows that are drawn, and written, at a time: 15 columns of them take some 100 MB.
+PART_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,12 +85,32 @@ class Release:
 
         Privacy: free. More rows tell nothing new about the private table, so they do not add precision.
         """
+        import pandas as pd
+
+        parts = list(self.sample_parts(rows, seed=seed))
+        return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def sample_parts(self, rows: int | None = None, *, seed: int | None = None) -> Iterator[pd.DataFrame]:
+        """The rows of `sample` in parts of PART_ROWS and a shorter last one, for more rows than memory holds.
+
+        A whole part is a function of the seed and of its place alone, however many rows are drawn in all. At least
+        one part comes, though it may be empty. Raises SettingError when rows or seed is negative.
+
+        Privacy: free, as `sample`.
+        """
         wanted = self.rows if rows is None else rows
         for name, value in (("rows", wanted), ("seed", 0 if seed is None else seed)):
             if value < 0:
                 raise SettingError(f"{name} ({value}) must not be negative; try 0 or more")
-        rng = np.random.default_rng(seed)
-        return self.codec.decode(self.model.sample(wanted, rng, method="rounded"), wanted, rng)
+        entropy = np.random.SeedSequence(seed).entropy
+        return (
+            self._part(np.random.SeedSequence(entropy, spawn_key=(first // PART_ROWS,) if first else ()), first, wanted)
+            for first in range(0, max(wanted, 1), PART_ROWS)
+        )
+
+    def _part(self, seed: np.random.SeedSequence, first: int, wanted: int) -> pd.DataFrame:
+        rng, rows = np.random.default_rng(seed), min(wanted - first, PART_ROWS)
+        return self.codec.decode(self.model.sample(rows, rng, method="rounded"), rows, rng, first_row=first)
 
     def save(self, path: Path | str, *, overwrite: bool = False, quote_formulas: bool = False) -> Path:
         """Write the release into a new directory, all or nothing; returns the directory.
@@ -134,12 +157,21 @@ class Release:
             "model.npz": to_npz(self.model.to_arrays()),
         }
 
+    def _table_parts(self) -> Iterator[pa.Table]:
+        if self.stored is not None or "table" in vars(self):
+            return iter([as_arrow(self.table)])
+        return map(as_arrow, self.sample_parts(self.rows, seed=self.seed))
+
+    def _write_csv(self, file: Path, quote_formulas: bool) -> None:
+        """From the Parquet file beside it, so that no row is drawn twice."""
+        with file.with_name("synthetic.parquet").open("rb") as stream:
+            parts = parquet_parts(stream, rows=self.rows, columns=self.schema.names)
+            write_csv(parts, file, formats=date_formats(self.schema), quote_formulas=quote_formulas)
+
     def _writers(self, quote_formulas: bool) -> dict[str, Writer]:
         return {
-            "synthetic.csv": lambda file: write_csv(
-                self.table, file, formats=date_formats(self.schema), quote_formulas=quote_formulas
-            ),
-            "synthetic.parquet": lambda file: write_parquet(self.table, file),
+            "synthetic.parquet": lambda file: write_parquet(self._table_parts(), file),
+            "synthetic.csv": lambda file: self._write_csv(file, quote_formulas),
             "certificate.json": _bytes(to_document(self.certificate.to_json())),
             "certificate.txt": _bytes(plain_words(self.certificate).encode()),
             "schema.yaml": self.schema.save,

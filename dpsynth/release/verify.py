@@ -7,6 +7,7 @@ write another manifest; with one, no byte of a file that the attestation names c
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from dpsynth.release.directory import MAX_DOCUMENT_BYTES, Directory
 from dpsynth.release.envelope import Envelope, open_envelope
 from dpsynth.release.plain_words import plain_words
 from dpsynth.release.public_audit import AUDIT, MAX_AUDIT_BYTES, read_public_audit
-from dpsynth.release.tables import date_formats, read_parquet, write_csv
+from dpsynth.release.tables import date_formats, parquet_parts, write_csv
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -253,13 +254,13 @@ class _Verifier:
         import tempfile
 
         content = self._read.read("synthetic.parquet", self._read.size("synthetic.parquet"))
-        table = read_parquet(content, rows=rows, columns=schema.names)
         with self._read.checked("synthetic.csv") as stream:
             given = digest_of(stream)
         for quoted in (False, True):
             with tempfile.TemporaryDirectory() as folder:
                 fresh = Path(folder) / "synthetic.csv"
-                write_csv(table, fresh, formats=date_formats(schema), quote_formulas=quoted)
+                parts = parquet_parts(io.BytesIO(content), rows=rows, columns=schema.names)
+                write_csv(parts, fresh, formats=date_formats(schema), quote_formulas=quoted)
                 with fresh.open("rb") as stream:
                     if digest_of(stream) == given:
                         return True

@@ -12,7 +12,7 @@ from dpsynth.schema.columns import Identifier
 
 def test_identifiers_are_distinct_and_carry_no_code(rng: np.random.Generator) -> None:
     codec = IdentifierCodec(Identifier("id", prefix="P-"))
-    made = codec.decode(np.zeros(1000), rng)
+    made = codec.decode(np.arange(1000), rng)
     assert made.is_unique
     assert made.str.startswith("P-").all()
     assert (codec.size, codec.code_labels(), len(codec.decode(np.zeros(0), rng))) == (0, (), 0)

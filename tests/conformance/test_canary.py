@@ -455,7 +455,8 @@ partitions.threshold = lambda stddev, delta, max_rows: -10**9
 _IN_A_PACKED_TABLE = """
 import dpsynth.release.tables as tables
 kept = tables.write_parquet
-tables.write_parquet = lambda table, path: kept(table.assign(extra=736491825047), path)
+extra = lambda part: part.append_column("extra", [[736491825047] * len(part)])
+tables.write_parquet = lambda parts, path: kept(map(extra, parts), path)
 """
 
 

@@ -76,6 +76,26 @@ def test_the_table_has_the_schema_s_columns_and_the_asked_rows(release: Release)
     assert release.table is release.table
 
 
+def test_a_table_of_many_parts_is_the_same_however_it_is_drawn_or_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("dpsynth.release.release.PART_ROWS", 64)
+    release = make_release(rows=200)
+    parts = list(release.sample_parts(seed=release.seed))
+    assert [len(part) for part in parts] == [64, 64, 64, 8]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), release.table)
+    assert release.table["person"].is_unique
+    assert not parts[0]["wage"].equals(parts[1]["wage"]), "every part has randomness of its own"
+    # A whole part does not hang on how many rows are drawn in all.
+    for one, other in zip(parts[:3], release.sample_parts(1000, seed=release.seed), strict=False):
+        pd.testing.assert_frame_equal(one, other)
+    drawn = make_release(rows=200)  # whose table is in no memory when it is written
+    drawn.save(tmp_path / "drawn")
+    release.save(tmp_path / "held")
+    pd.testing.assert_frame_equal(load(tmp_path / "drawn").table, release.table)
+    assert (tmp_path / "drawn" / "synthetic.csv").read_bytes() == (tmp_path / "held" / "synthetic.csv").read_bytes()
+
+
 def test_the_seed_decides_the_rows(release: Release) -> None:
     pd.testing.assert_frame_equal(release.table, make_release().table)
     pd.testing.assert_frame_equal(release.sample(50, seed=4), release.sample(50, seed=4))
