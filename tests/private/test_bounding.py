@@ -53,12 +53,14 @@ def first_k(units: np.ndarray, max_rows: int, source: EntropySource) -> np.ndarr
     return np.array(kept)
 
 
-def subset_p_value(choose: object, units: np.ndarray, names: np.ndarray, unit: int, max_rows: int) -> float:
+def subset_p_value(
+    choose: object, units: np.ndarray, names: np.ndarray, unit: int, max_rows: int, draws: int = DRAWS
+) -> float:
     """p-value that all subsets of the unit's rows, named by `names`, are kept equally often."""
     source = InsecureTestEntropy(7)
     own = sorted(names[units == unit].tolist())
     counts = dict.fromkeys(itertools.combinations(own, max_rows), 0)
-    for _ in range(DRAWS):
+    for _ in range(draws):
         kept = choose(units, max_rows, source)  # type: ignore[operator]
         counts[tuple(sorted(names[kept][units[kept] == unit].tolist()))] += 1
     return float(stats.chisquare(list(counts.values())).pvalue)

@@ -40,8 +40,8 @@ def test_every_unit_keeps_the_lesser_of_its_rows_and_k(units: list[int], max_row
 def test_all_subsets_are_equally_likely(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partitions, "SPREAD", np.uint64(1) << np.uint64(56))  # units 0 and 1 in a part each, ...
     monkeypatch.setattr(partitions, "PARTS", 3)  # ... and unit 2 in a third
-    assert subset_p_value(kept_rows, UNITS, np.arange(len(UNITS)), 0, 2) > ALPHA
-    assert subset_p_value(kept_rows, UNITS, np.arange(len(UNITS)), 1, 2) > ALPHA
+    assert subset_p_value(kept_rows, UNITS, np.arange(len(UNITS)), 0, 2, draws=1500) > ALPHA
+    assert subset_p_value(kept_rows, UNITS, np.arange(len(UNITS)), 1, 2, draws=1500) > ALPHA
 
 
 def test_units_that_follow_each_other_go_to_all_parts() -> None:

@@ -10,7 +10,7 @@ from dpsynth.errors import SettingError
 from dpsynth.synthesizers.autoencoder import Autoencoder
 from tests.synthesizers.test_kde import fit, hidden_codes, pair_errors
 
-QUICK = {"hidden": 24, "latent": 4, "training_steps": 30, "warm_rows": 4000, "epochs": 30, "gaussians": 12}
+QUICK = {"hidden": 24, "latent": 4, "training_steps": 30, "warm_rows": 4000, "epochs": 15, "gaussians": 12}
 
 
 @pytest.mark.parametrize("label", ["", "c0"])
