@@ -112,7 +112,7 @@ class Codec:
             if rows and (given.min() < 0 or given.max() >= column.size):
                 raise SettingError(f"codes of {column.name!r} must be from 0 to {column.size - 1}")
             table[column.name] = column.decode(given, rng)
-        return pd.DataFrame(table)
+        return pd.DataFrame(table, copy=False)
 
     def merged(self, groups: Mapping[str, NDArray[Any]], weights: Mapping[str, NDArray[Any]]) -> Codec:
         """The same codec with codes of some columns merged (domain compression).

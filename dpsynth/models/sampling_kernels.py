@@ -30,7 +30,7 @@ def _below(state: Any, bound: Any) -> Any:
     return np.int64(((_mix(state) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def draw(groups: Any, cumulative: Any, key: Any, first_row: Any, out: Any) -> None:
     """out[i] = smallest value whose cumulative probability in its group exceeds the row's own uniform number."""
     size = cumulative.shape[1]
@@ -49,7 +49,7 @@ def draw(groups: Any, cumulative: Any, key: Any, first_row: Any, out: Any) -> No
         out[i] = low
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def deal(groups: Any, starts: Any, pool: Any, key: Any, out: Any) -> None:
     """Shuffle each group's share of `pool` (from starts[g] to starts[g + 1]) and deal it out to the group's rows."""
     state = key
@@ -67,7 +67,7 @@ def deal(groups: Any, starts: Any, pool: Any, key: Any, out: Any) -> None:
         following[group] += 1
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def round_table(fixed: Any, key: Any) -> Any:
     """Unbiased controlled rounding of a table in fixed point (30 fractional bits) whose rows sum to whole numbers.
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from dpsynth.codec.codec import Codec
 from dpsynth.errors import SettingError
-from dpsynth.private.kernels import CodeColumn, usable_processors
+from dpsynth.private.kernels import CodeColumn
 from dpsynth.private.spool import Spool, SpooledColumn, slices
 from dpsynth.private.table import Rows
+from dpsynth.processors import usable_processors
 from dpsynth.schema.columns import Identifier, OpenCategorical
 from dpsynth.schema.schema import Schema
 

@@ -8,7 +8,6 @@ Counts over different rows add up, so a backend sums `partial_counts` over its b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -20,6 +19,7 @@ from dpsynth.domain import Clique, Domain
 from dpsynth.errors import DataError, Problem, SettingError
 from dpsynth.private.cover import Cover, IntArray, Layout, lay_out, plan_cover
 from dpsynth.private.spool import SpooledColumn
+from dpsynth.processors import usable_processors
 
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 CodeColumn = Codes | SpooledColumn  # what is read block by block may as well lie in a file
@@ -129,13 +129,6 @@ def _arrays(columns: Mapping[str, CodeColumn], layout: Layout) -> tuple[list[Cod
     if problems or len(lengths) != 1:
         raise DataError("columns must be given, typed as codes, and of one length", problems)
     return [columns[name] for name in layout.columns], lengths.pop()
-
-
-def usable_processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _count_blocks(arrays: Sequence[CodeColumn], layout: Layout, rows: int, starts: range, compiled: bool) -> IntArray:

@@ -19,12 +19,12 @@ from dpsynth.privacy.randomness import EntropySource
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.columns import Cells, rows_of, without_texts
 from dpsynth.private.files import Opened
-from dpsynth.private.kernels import usable_processors
 from dpsynth.private.partitions import SpooledUnits
 from dpsynth.private.spool import Spool, SpooledColumn, compacted
 from dpsynth.private.table import Rows, Ticks
 from dpsynth.private.ticks import in_order, tick_type, ticks_of
 from dpsynth.private.units import NO_UNIT, unit_keys
+from dpsynth.processors import usable_processors
 from dpsynth.schema.columns import Column
 from dpsynth.schema.schema import Schema
 

@@ -15,6 +15,7 @@ from dpsynth.codec.codec import Codec
 from dpsynth.errors import DPSynthError, ReleaseError, SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.models.model import Model, read_model
+from dpsynth.processors import in_turn
 from dpsynth.release import measurements as measurement_files
 from dpsynth.release import metadata
 from dpsynth.release.arrays import MAX_BYTES, from_npz, to_npz
@@ -103,14 +104,13 @@ class Release:
             if value < 0:
                 raise SettingError(f"{name} ({value}) must not be negative; try 0 or more")
         entropy = np.random.SeedSequence(seed).entropy
-        return (
-            self._part(np.random.SeedSequence(entropy, spawn_key=(first // PART_ROWS,) if first else ()), first, wanted)
-            for first in range(0, max(wanted, 1), PART_ROWS)
-        )
 
-    def _part(self, seed: np.random.SeedSequence, first: int, wanted: int) -> pd.DataFrame:
-        rng, rows = np.random.default_rng(seed), min(wanted - first, PART_ROWS)
-        return self.codec.decode(self.model.sample(rows, rng, method="rounded"), rows, rng, first_row=first)
+        def part(first: int) -> pd.DataFrame:
+            own = np.random.SeedSequence(entropy, spawn_key=(first // PART_ROWS,) if first else ())
+            rng, count = np.random.default_rng(own), min(wanted - first, PART_ROWS)
+            return self.codec.decode(self.model.sample(count, rng, method="rounded"), count, rng, first_row=first)
+
+        return in_turn(part, range(0, max(wanted, 1), PART_ROWS))
 
     def save(self, path: Path | str, *, overwrite: bool = False, quote_formulas: bool = False) -> Path:
         """Write the release into a new directory, all or nothing; returns the directory.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from dpsynth.errors import ReleaseError
+from dpsynth.processors import in_turn
 from dpsynth.schema.columns import Datetime
 from dpsynth.schema.schema import Schema
 
@@ -69,17 +70,21 @@ def write_csv(
     import pyarrow as pa
     import pyarrow.csv as csv
 
-    def as_csv(part: pa.Table) -> pa.Table:
+    def text(part: pa.Table, *, header: bool = False) -> pa.Buffer:
         columns = [
             _csv_column(column, (formats or {}).get(name), quote_formulas)
             for name, column in zip(part.column_names, part.columns, strict=True)
         ]
-        return pa.table(columns, names=[as_written(name, quote_formulas) for name in part.column_names])
+        named = pa.table(columns, names=[as_written(name, quote_formulas) for name in part.column_names])
+        stream = pa.BufferOutputStream()
+        csv.write_csv(named, stream, csv.WriteOptions(include_header=header))
+        return stream.getvalue()
 
-    first, rest = _opened(map(as_csv, parts))
-    with csv.CSVWriter(path, first.schema) as writer:
-        for part in chain([first], rest):
-            writer.write_table(part)
+    first, rest = _opened(parts)
+    with path.open("wb") as file:
+        file.write(text(first.slice(0, 0), header=True))
+        for written in in_turn(text, chain([first], rest)):
+            file.write(written)
 
 
 def as_written(text: str, quote_formulas: bool) -> str:

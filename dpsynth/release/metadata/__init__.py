@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dpsynth.release.documents import to_document
 from dpsynth.release.metadata import croissant, datapackage, provenance
-from dpsynth.release.metadata.described import described
+from dpsynth.release.metadata.described import File, described
 
 if TYPE_CHECKING:
     from dpsynth.release.certificate import Certificate
@@ -30,19 +30,20 @@ def writers(
 
     quote_formulas: whether the CSV file is written with apostrophes before formulas.
     """
+    known: dict[str, File] = {}
 
     def write_datapackage(file: Path) -> None:
-        found = described(file.parent, datapackage.FILES)
+        found = described(file.parent, datapackage.FILES, known)
         document = datapackage.document(schema, certificate, found, quote_formulas=quote_formulas)
         file.write_bytes(to_document(document))
 
     def write_croissant(file: Path) -> None:
-        found = described(file.parent, croissant.FILES)
+        found = described(file.parent, croissant.FILES, known)
         document = croissant.document(schema, certificate, found, quote_formulas=quote_formulas)
         file.write_bytes(to_document(document))
 
     def write_provenance(file: Path) -> None:
-        file.write_bytes(to_document(provenance.document(certificate, described(file.parent, provenance.FILES))))
+        file.write_bytes(to_document(provenance.document(certificate, described(file.parent, provenance.FILES, known))))
 
     return dict(zip(NAMES, (write_datapackage, write_croissant, write_provenance), strict=True))
 

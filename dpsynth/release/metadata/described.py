@@ -24,13 +24,13 @@ class File:
     sha256: str
 
 
-def described(folder: Path, names: Sequence[str]) -> dict[str, File]:
-    """Size and digest of files that were written already, by name."""
-    found = {}
+def described(folder: Path, names: Sequence[str], known: dict[str, File]) -> dict[str, File]:
+    """Size and digest of files that were written already, by name; each is read once and then `known`."""
     for name in names:
-        with (folder / name).open("rb") as stream:
-            found[name] = File((folder / name).stat().st_size, digest_of(stream))
-    return found
+        if name not in known:
+            with (folder / name).open("rb") as stream:
+                known[name] = File((folder / name).stat().st_size, digest_of(stream))
+    return {name: known[name] for name in names}
 
 
 def promise_in_a_sentence(certificate: Certificate) -> str:
