@@ -39,6 +39,8 @@ def schema() -> Any:
 
 def whole_release(path: Path, synthesizer: str, out: Path) -> dict[str, Any]:
     """Stages with their seconds by the clock and of the processor, and the peak memory in MB."""
+    from pyarrow import parquet
+
     import dpsynth
 
     marks: list[tuple[str, float, float]] = []
@@ -47,6 +49,8 @@ def whole_release(path: Path, synthesizer: str, out: Path) -> dict[str, Any]:
         if not marks or marks[-1][0] != stage:
             marks.append((stage, time.perf_counter(), time.process_time()))
 
+    plan = dpsynth.plan(schema(), epsilon=1.0, delta=1e-9, synthesizer=synthesizer)
+    told = dpsynth.forecast(plan, len(NAMES), parquet.read_metadata(path).num_rows).to_json()
     progress("start", 0.0)
     settings = {"rows_in": "disk"}
     made = dpsynth.synthesize(
@@ -55,10 +59,7 @@ def whole_release(path: Path, synthesizer: str, out: Path) -> dict[str, Any]:
     progress("drawing and writing", 0.0)
     made.save(out)
     progress("end", 1.0)
-    stages = [
-        (name, after[1] - clock, after[2] - work)
-        for (name, clock, work), after in itertools.pairwise(marks)
-    ]
+    stages = [(name, after[1] - clock, after[2] - work) for (name, clock, work), after in itertools.pairwise(marks)]
     return {
         "stages": stages,
         "wall": marks[-1][1] - marks[0][1],
@@ -67,6 +68,7 @@ def whole_release(path: Path, synthesizer: str, out: Path) -> dict[str, Any]:
         "written": sum(file.stat().st_size for file in out.iterdir()) / 1e6,
         "synthesizer": made.certificate.synthesizer,
         "rows": made.rows,
+        "forecast": told,
     }
 
 
@@ -97,6 +99,15 @@ def report(path: Path, rows: int, synthesizer: str) -> None:
     for name, clock, work in found["stages"]:
         if clock >= 0.01 * found["wall"]:
             print(f"{name[:40]:<40} {clock:8.1f} {work:8.1f}")
+    known = found["forecast"]
+    told = {"read": known["read_seconds"], "write": known["write_seconds"]}
+    told["all between"] = known["count_seconds"] + known["fit_seconds"]
+    actual = {"read": 0.0, "write": 0.0, "all between": 0.0}
+    for name, clock, _ in found["stages"]:
+        actual[{"reading the table": "read", "drawing and writing": "write"}.get(name, "all between")] += clock
+    print("forecast beside actual: " + "; ".join(f"{name} {told[name]:.0f} / {actual[name]:.0f} s" for name in told)
+          + f"; memory {known['memory_bytes'] / 1e6:.0f} / {found['megabytes']:.0f} MB; release "
+          f"{known['release_bytes'] / 1e6:.0f} / {found['written']:.0f} MB")  # fmt: skip
     print(f"{'all':<40} {found['wall']:8.1f} {found['cpu']:8.1f}   peak {found['megabytes']:.0f} MB")
     bars = {
         f"{found['wall']:.0f} <= {BAR_SECONDS:.0f} s for 1e8 rows": found["wall"] <= BAR_SECONDS,

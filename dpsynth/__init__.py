@@ -11,6 +11,7 @@ from dpsynth._version import __version__
 from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
 from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
+from dpsynth.forecast import Forecast, forecast
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
 from dpsynth.plan import Plan
@@ -32,6 +33,7 @@ __all__ = [
     "DPSynthError",
     "DataError",
     "Datetime",
+    "Forecast",
     "Identifier",
     "Ledger",
     "LedgerError",
@@ -47,6 +49,7 @@ __all__ = [
     "__version__",
     "check",
     "draft",
+    "forecast",
     "load",
     "open_ledger",
     "plan",

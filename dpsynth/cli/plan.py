@@ -39,6 +39,10 @@ def plan(
     settings: Settings = None,
     audit_pool: Annotated[bool, typer.Option("--audit-pool", help="With an audit pool.")] = False,
     audit_units: PoolUnits = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="About how many rows the table has: forecast time, memory and disk on this machine."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what a run would measure and promise. Reads the schema only: it costs no privacy."""
@@ -46,8 +50,9 @@ def plan(
     with refusals(as_json):
         import dpsynth
 
-        planned = dpsynth.plan(
-            dpsynth.Schema.load(schema),
+        described = dpsynth.Schema.load(schema)
+        found = dpsynth.plan(
+            described,
             epsilon=epsilon,
             delta=delta,
             synthesizer=synthesizer,
@@ -58,7 +63,10 @@ def plan(
             max_rows_per_unit=max_rows_per_unit,
             settings=chosen,
             audit_pool=audit_units or audit_pool,
-        ).to_json()
+        )
+        planned = found.to_json()
+        if rows is not None:
+            planned["forecast"] = dpsynth.forecast(found, len(described), rows).to_json()
         if as_json:
             print_json(planned)
         else:
@@ -81,6 +89,8 @@ def _print_plan(planned: dict[str, Any]) -> None:
         f"needs:    {planned['predicted_cells']:,} cells, {in_bytes(planned['predicted_bytes'])} beside the table,"
         f" about {planned['predicted_seconds']:.3g} s and the time to read the table"
     )
+    if "forecast" in planned:
+        _print_forecast(planned["forecast"])
     if planned["audit_pool"]:
         pool = planned["audit_pool"]
         out = f"about {pool['left_out']:,} are left out of the fit"
@@ -94,6 +104,16 @@ def _print_plan(planned: dict[str, Any]) -> None:
         typer.echo(
             f"  an attacker allowed {in_percent(alarms)} false alarms finds at most {in_percent(finds, up=True)}"
         )
+
+
+def _print_forecast(forecast: dict[str, Any]) -> None:
+    stages = ", ".join(f"{stage} {forecast[f'{stage}_seconds']:.3g}" for stage in ("read", "count", "fit", "write"))
+    place = "in memory" if forecast["place"] == "memory" else f"in {in_bytes(forecast['disk_bytes'])} of TMPDIR"
+    typer.echo(
+        f"forecast: {forecast['rows']:,} rows, {place}: about {forecast['seconds']:.3g} s ({stages}) on"
+        f" {forecast['processors']} processors, {in_bytes(forecast['memory_bytes'])} of memory; the release takes"
+        f" {in_bytes(forecast['release_bytes'])}"
+    )
 
 
 def _noise(stddev: list[float] | None) -> str:

@@ -85,3 +85,14 @@ def test_a_broken_schema_is_refused(tmp_path: Path) -> None:
     code, _, err = _run(path)
     assert code == 1
     assert "did you mean 'numeric'?" in err
+
+
+def test_rows_bring_a_forecast(schema_file: Path) -> None:
+    code, out, _ = _run(schema_file, "--rows", "500000000")
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if line.startswith("forecast:")]
+    assert "500,000,000 rows" in line
+    assert "TMPDIR" in line
+    code, out, _ = _run(schema_file, "--rows", "1000", "--json")
+    assert (code, json.loads(out)["forecast"]["place"]) == (0, "memory")
+    assert _run(schema_file, "--rows", "0")[0] == 2
