@@ -1,0 +1,204 @@
+"""The counter of a table that stays in its database: statements go in, counts come out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpsynth.codec.codec import Codec
+from dpsynth.domain import Clique, Domain
+from dpsynth.errors import DataError, SessionClosedError, SettingError
+from dpsynth.features import FeatureMap
+from dpsynth.privacy.randomness import EntropySource
+from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.private.coded_rows import CodedRows
+from dpsynth.private.cover import Cover, lay_out, plan_cover
+from dpsynth.private.kernels import sum_down
+from dpsynth.private.warehouse.address import Warehouse
+from dpsynth.private.warehouse.codes_sql import bucketed, coded
+from dpsynth.private.warehouse.connection import Connection, connect
+from dpsynth.private.warehouse.taken_in import BOUNDED, TickNames, take_in
+from dpsynth.schema.columns import Datetime, Identifier, Numeric, OpenCategorical
+from dpsynth.schema.schema import Schema
+
+# Cliques that are counted in one scan: PostgreSQL's planner is slow with many more grouping sets.
+CLIQUES_PER_SCAN = 24
+# Up to so many cells in all, sums of features are taken from the counts of the cells.
+FEATURE_CELLS = 1 << 16
+
+
+class WarehouseCounter:
+    """Exact counts of a table in a database (see `Counter`), encoded and bounded there; see `take_in` for how.
+
+    What arrives: for `total` one number; for `histogram` and `marginals` two whole numbers for each cell that holds
+    rows, its place and its count. `frequencies` is the one exception: it names the values of an open column, each with
+    its count, as the protocol demands of every counter, for partition selection to decide which may be named.
+
+    After `close`, which drops the temporary tables, every method but `schema` raises SessionClosedError.
+    """
+
+    def __init__(self, connection: Connection, schema: Schema, names: TickNames) -> None:
+        self._held = [connection]
+        self._schema = schema
+        self._names = names
+
+    @classmethod
+    def of(cls, warehouse: Warehouse, schema: Schema, unit: PrivacyUnit, source: EntropySource) -> WarehouseCounter:
+        """The counter of a table, once it fits its schema.
+
+        Raises DataError with every broken rule; SchemaError when the schema holds unreviewed items; SettingError when
+        the unit column is declared as anything but an identifier; MissingExtraError.
+
+        Privacy: a row map, then at most `unit.max_rows` rows of each unit; see `take_in`.
+        """
+        schema.require_reviewed()
+        if unit.column is not None and unit.column in schema and not isinstance(schema[unit.column], Identifier):
+            raise SettingError(
+                f"unit column ({unit.column}) must be declared as an identifier, or left out of the schema"
+            )
+        connection = connect(warehouse)
+        try:
+            return cls(connection, schema, take_in(connection, warehouse, schema, unit, source))
+        except BaseException:
+            connection.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"WarehouseCounter({'open' if self._held else 'closed'})"
+
+    @property
+    def schema(self) -> Schema:
+        """The public description of the columns."""
+        return self._schema
+
+    def total(self) -> int:
+        """Number of rows."""
+        return int(self._connection().rows(f"SELECT count(*) FROM {self._rows()}")[0][0])
+
+    def frequencies(self, column: str) -> dict[str, int]:
+        """Rows of each value that an open categorical column holds; missing values are left out."""
+        connection = self._connection()
+        if not isinstance(self.schema[column], OpenCategorical):
+            raise SettingError(f"column ({column}) must be an open categorical one to list its values")
+        name = self._names[column]
+        found = connection.rows(f"SELECT {name}, count(*) FROM {self._rows()} WHERE {name} IS NOT NULL GROUP BY {name}")
+        return {bytes(value).decode("utf-8"): int(count) for value, count in found}
+
+    def histogram(self, column: str, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows with a tick in [edges[i], edges[i+1]), shape (len(edges) - 1,); missing values are left out.
+
+        edges: increasing ticks of a Numeric or Datetime column; SettingError otherwise.
+        """
+        connection = self._connection()
+        if not isinstance(self.schema[column], Numeric | Datetime):
+            raise SettingError(f"column ({column}) must be numeric or datetime for a histogram")
+        ends = [int(edge) for edge in edges]
+        if len(ends) < 2 or (np.diff(ends) <= 0).any():
+            raise SettingError(f"edges of {column!r} must be at least two ticks that increase")
+        name = self._names[column]
+        inside = f"{name} >= {max(ends[0], 0)} AND {name} < {ends[-1]}"
+        found = connection.rows(
+            f"SELECT {bucketed(name, ends)} AS place, count(*) FROM {self._rows()} WHERE {inside} GROUP BY 1"
+        )
+        return _counts(found, len(ends) - 1)
+
+    def marginals(self, codec: Codec, cliques: Sequence[Clique]) -> dict[Clique, NDArray[np.int64]]:
+        """Rows in each cell of each clique, shape `codec.domain.shape(clique)`; PlanTooLargeError past 2^63 cells."""
+        self._connection()
+        wanted = list(dict.fromkeys(map(tuple, cliques)))
+        counted = [clique for clique in wanted if clique]
+        cover = plan_cover(codec.domain, counted)
+        flat = np.zeros(lay_out(codec.domain, cover).cells, dtype=np.int64)
+        for first in range(0, len(cover.cliques), CLIQUES_PER_SCAN):
+            some = slice(first, first + CLIQUES_PER_SCAN)
+            flat += self._scanned(codec, cover, some)
+        answers = dict(sum_down(flat, codec.domain, cover, counted)) if counted else {}
+        if () in wanted:
+            answers[()] = np.array(self.total(), dtype=np.int64)
+        return answers
+
+    def sums(self, codec: Codec, features: FeatureMap) -> NDArray[np.int64]:
+        """Sum over all rows of the feature vector of the row's codes, int64 of shape (features.length,).
+
+        Taken from the counts of all cells; SettingError where there are more than FEATURE_CELLS of them, for then the
+        rows themselves would have to leave the warehouse.
+        """
+        columns = features.domain.columns
+        cells = codec.domain.cells(columns)
+        if cells > FEATURE_CELLS:
+            raise SettingError(
+                f"columns of features must have at most {FEATURE_CELLS} cells for sums in a warehouse; got {cells}; "
+                "try a synthesizer that counts marginals, or rows outside the warehouse"
+            )
+        counts = self.marginals(codec, [columns])[columns]
+        summed = np.zeros(features.length, dtype=np.int64)
+        for cell in np.argwhere(counts):
+            codes = {column: np.array([code], dtype=np.uint32) for column, code in zip(columns, cell, strict=True)}
+            summed += int(counts[tuple(cell)]) * features.sums(codes)
+        return summed
+
+    def coded_rows(self, codec: Codec) -> CodedRows:
+        """Always SettingError: rows do not leave the warehouse."""
+        self._connection()
+        raise SettingError(
+            "rows must be in memory for a mechanism that looks at them one by one; got rows in a warehouse; "
+            "try a synthesizer that counts"
+        )
+
+    def close(self) -> None:
+        """Drop the temporary tables by closing the connection; closing twice is harmless."""
+        for connection in self._held:
+            connection.close()
+        self._held.clear()
+
+    def _connection(self) -> Connection:
+        if not self._held:
+            raise SessionClosedError("private rows must be read before the table is closed; try a new session")
+        return self._held[0]
+
+    def _rows(self) -> str:
+        return self._connection().dialect.own(BOUNDED)
+
+    def _scanned(self, codec: Codec, cover: Cover, some: slice) -> NDArray[np.int64]:
+        """The flat counts of some of the cover's cliques, from one scan; those of the others are 0."""
+        connection, domain = self._connection(), codec.domain
+        layout, cliques = lay_out(domain, cover), cover.cliques[some]
+        columns = [column for column in domain.columns if any(column in clique for clique in cliques)]
+        codes = {}
+        for place, column in enumerate(columns):
+            source = codec[column].source
+            codes[column] = coded(codec[column], self.schema[source], self._names[source], connection.dialect, place)
+        coded_columns = ", ".join(
+            f"CAST({codes[column].expression} AS BIGINT) AS k{place}" for place, column in enumerate(columns)
+        )
+        joins = " ".join(code.join for code in codes.values() if code.join)
+        place_of = {column: f"k{place}" for place, column in enumerate(columns)}
+        offsets = layout.offsets[some].tolist()
+        merged = [_merged(clique, domain, place_of, offset) for clique, offset in zip(cliques, offsets, strict=False)]
+        cells = ", ".join(f"{expression} AS m{place}" for place, expression in enumerate(merged))
+        sets = ", ".join(f"(m{place})" for place in range(len(merged)))
+        cell = f"COALESCE({', '.join(f'm{place}' for place in range(len(merged)))})"
+        found = connection.rows(
+            f"SELECT {cell}, count(*) FROM (SELECT {cells} FROM (SELECT {coded_columns} FROM {self._rows()} AS ticks "
+            f"{joins}) AS codes) AS cells GROUP BY GROUPING SETS ({sets})"
+        )
+        return _counts(found, layout.cells)
+
+
+def _merged(clique: Clique, domain: Domain, place_of: dict[str, str], offset: int) -> str:
+    """The number of the cell of a row, with the last column fastest, behind the cells of the cliques before."""
+    strides = [domain.cells(clique[place + 1 :]) for place in range(len(clique))]
+    parts = [f"{place_of[column]} * {stride}" for column, stride in zip(clique, strides, strict=True)]
+    return " + ".join([f"CAST({offset} AS BIGINT)", *parts])
+
+
+def _counts(found: Sequence[tuple[int, int]], cells: int) -> NDArray[np.int64]:
+    """A flat array from the cells that hold rows."""
+    counts = np.zeros(cells, dtype=np.int64)
+    pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+    if len(pairs) and (pairs[:, 0].min() < 0 or pairs[:, 0].max() >= cells):
+        raise DataError("codes must be inside the domain; got others from the warehouse; try ingesting again")
+    counts[pairs[:, 0]] = pairs[:, 1]
+    return counts
