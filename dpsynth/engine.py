@@ -25,6 +25,8 @@ from dpsynth.privacy.randomness import EntropySource, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit, Relation
 from dpsynth.private.ingest import RowsIn, ingest_with_pool
 from dpsynth.private.memory import MemoryCounter
+from dpsynth.private.warehouse.address import Warehouse
+from dpsynth.private.warehouse.counter import WarehouseCounter
 from dpsynth.release.certificate import (
     Certificate,
     LedgerRecord,
@@ -237,7 +239,9 @@ def synthesize(
 
     data: pandas DataFrame, pyarrow Table, mapping of columns; the path of a CSV (.gz) or Parquet file, or of a folder
     of Parquet files, partitioned by name or not; the URI of such a file or folder in a store; an Arrow data set, or a
-    reader of batches. What is large is read batch by batch into a private temporary file (settings: rows_in).
+    reader of batches; a table that stays in its database, duckdb:///PATH?table=NAME or
+    postgresql://USER@HOST/DATABASE?table=NAME, from which only counts come. What is large is read
+    batch by batch into a private temporary file (settings: rows_in).
     schema: what is public about its columns. epsilon, delta: the promise for the whole release.
     synthesizer: a name from `synthesizers()`; "auto" chooses one from public facts alone. settings: its options.
     label: a column that will be predicted from the others. workload: which marginals matter (a `Workload`, or
@@ -312,11 +316,9 @@ def release(
         return kept.drawn(rows, seed)
     progress(READING, 0.0)
     with _given_back(booking):
-        where = request.pool, request.rows_in, lambda done: progress(READING, done)
-        table, pool = ingest_with_pool(data, request.schema, request.unit, source, *where)
+        counter, pool = _counted(data, request, source, progress)
     if booking is not None:
         booking.touched()
-    counter = MemoryCounter(table)
     session = Session(counter, request.unit, request.budget, source, on_run=lambda step: progress(step, 0.0), tape=tape)
     try:
         fitted = run_request(request, session, progress)
@@ -328,6 +330,25 @@ def release(
     if booking is not None:
         booking.finish(made)
     return made
+
+
+def _counted(
+    data: Data, request: Request, source: EntropySource, progress: Progress
+) -> tuple[MemoryCounter | WarehouseCounter, AuditPool | None]:
+    """The counter of the bounded rows, where they lie, and the audit pool if one was asked for."""
+    warehouse = Warehouse.of(data)
+    if warehouse is None:
+        where = request.pool, request.rows_in, lambda done: progress(READING, done)
+        table, pool = ingest_with_pool(data, request.schema, request.unit, source, *where)
+        return MemoryCounter(table), pool
+    if request.pool is not None:
+        raise SettingError("audit_pool must be False for rows that stay in a warehouse; try that, or rows in a file")
+    if request.rows_in is not RowsIn.AUTO:
+        raise SettingError(
+            f"rows_in ({request.rows_in.value!r}) must be 'auto' for rows that stay in a warehouse; try that, or a "
+            "synthesizer that counts"
+        )
+    return WarehouseCounter.of(warehouse, request.schema, request.unit, source), None
 
 
 @contextmanager
