@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,18 +14,23 @@ from dpsynth.private.warehouse.dialect import Dialect, lookup, text_bytes
 from dpsynth.private.warehouse.ticks_sql import Marked
 from dpsynth.schema.columns import Column
 
+# Up to so many pieces are told apart by nested cases, which engines take long to plan.
+MOST_CASES = 32
+
 
 def coded(codec: ColumnCodec, column: Column, cell: str, dialect: Dialect, place: int) -> Marked:
     """The expression for the code of a settled tick, or of an open column's bytes. place: of the column, a number.
 
     The codec itself is asked for the code of every tick, or of the first tick of each of its bins: it is constant
-    from there to the next. Privacy: a map of single rows that reads nothing but public facts.
+    from there to the next. Codes that are ticks, shifted, are written as such where that is shorter. Privacy: a map of
+    single rows that reads nothing but public facts.
     """
     innermost = codec
     while hasattr(innermost, "inner"):
         innermost = innermost.inner
     if isinstance(innermost, OpenCodec):
         return _open(codec, innermost, cell, dialect, f"values{place}")
+    binned = isinstance(innermost, BinnedCodec)
     if isinstance(innermost, BinnedCodec):
         atoms = [tick for atom in innermost.atoms for tick in (atom, atom + 1)]
         starts = sorted({*innermost.edges[:-1], *atoms} - {innermost.column.ticks})
@@ -33,10 +39,30 @@ def coded(codec: ColumnCodec, column: Column, cell: str, dialect: Dialect, place
     if getattr(column, "nullable", False):
         starts = [-1, *starts]
     codes = codec.encode(np.array(starts, dtype=np.int64)).astype(np.int64).tolist()
-    if codes == starts and not isinstance(innermost, BinnedCodec):
-        return Marked(cell)  # each tick is its own code
-    changes = [place for place, code in enumerate(codes) if place == 0 or code != codes[place - 1]]
-    return Marked(_search(cell, [starts[place] for place in changes], [codes[place] for place in changes]))
+    constant = _pieces(starts, codes)
+    shifted = _pieces(starts, [code - start for start, code in zip(starts, codes, strict=True)])
+    if binned or len(constant) <= len(shifted):
+        return search(cell, constant, dialect, f"pieces{place}")
+    found = search(cell, shifted, dialect, f"pieces{place}")
+    return replace(found, expression=f"{cell} + {found.expression}")
+
+
+def search(cell: str, pieces: Sequence[tuple[int, int]], dialect: Dialect, name: str) -> Marked:
+    """The number of the last piece whose start is not above the cell, which is not below the first start.
+
+    pieces: start and number of each, the starts ascending.
+    """
+    if len(pieces) <= MOST_CASES:
+        return Marked(_cases(cell, pieces))
+    expression, join = dialect.located(cell, name)
+    starts, numbers = map(list, zip(*pieces, strict=True))
+    return Marked(expression, join, {f"{name}_starts": starts, f"{name}_numbers": numbers})
+
+
+def _pieces(starts: Sequence[int], values: Sequence[int]) -> list[tuple[int, int]]:
+    """The starts at which the value changes, each with its value."""
+    pairs = list(zip(starts, values, strict=True))
+    return [pair for place, pair in enumerate(pairs) if place == 0 or pair[1] != values[place - 1]]
 
 
 def _open(codec: ColumnCodec, innermost: OpenCodec, cell: str, dialect: Dialect, name: str) -> Marked:
@@ -53,15 +79,10 @@ def _open(codec: ColumnCodec, innermost: OpenCodec, cell: str, dialect: Dialect,
     return Marked(found, f"LEFT JOIN {lookup(pairs, name)} ON {name}.value = {cell}" if pairs else "")
 
 
-def _search(cell: str, starts: Sequence[int], codes: Sequence[int]) -> str:
-    """A binary search for the last start that is not above the cell, as nested cases."""
-    if len(starts) == 1:
-        return str(codes[0])
-    half = len(starts) // 2
-    below, above = _search(cell, starts[:half], codes[:half]), _search(cell, starts[half:], codes[half:])
-    return f"CASE WHEN {cell} < {starts[half]} THEN {below} ELSE {above} END"
-
-
-def bucketed(cell: str, edges: Sequence[int]) -> str:
-    """The number of the interval [edges[i], edges[i+1]) that holds a cell, which lies between the ends."""
-    return _search(cell, edges[:-1], range(len(edges) - 1))
+def _cases(cell: str, pieces: Sequence[tuple[int, int]]) -> str:
+    """A binary search as nested cases."""
+    if len(pieces) == 1:
+        return f"({pieces[0][1]})"
+    half = len(pieces) // 2
+    below, above = _cases(cell, pieces[:half]), _cases(cell, pieces[half:])
+    return f"CASE WHEN {cell} < {pieces[half][0]} THEN {below} ELSE {above} END"

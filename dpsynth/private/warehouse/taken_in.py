@@ -26,9 +26,8 @@ from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.cells import NULL
 from dpsynth.private.ticks import MARKS
 from dpsynth.private.units import NO_UNIT
-from dpsynth.private.warehouse.address import Warehouse
-from dpsynth.private.warehouse.connection import Connection, source
-from dpsynth.private.warehouse.dialect import Dialect, case, identifier, text_bytes
+from dpsynth.private.warehouse.connection import Connection
+from dpsynth.private.warehouse.dialect import Dialect, case, identifier, text_bytes, whole_type
 from dpsynth.private.warehouse.ticks_sql import Kind, Marked, broken, marked, settled
 from dpsynth.schema.columns import Column, Identifier, OpenCategorical, close_to
 from dpsynth.schema.schema import Schema
@@ -47,9 +46,7 @@ class TickNames:
         return f"c{[one.name for one in self.columns].index(column)}"
 
 
-def take_in(
-    connection: Connection, warehouse: Warehouse, schema: Schema, unit: PrivacyUnit, entropy: EntropySource
-) -> TickNames:
+def take_in(connection: Connection, schema: Schema, unit: PrivacyUnit, entropy: EntropySource) -> TickNames:
     """Write the bounded rows as ticks to the temporary table BOUNDED.
 
     Raises DataError with every broken rule, as ingest does, and with every column of a type that is not supported.
@@ -57,42 +54,68 @@ def take_in(
     Privacy: a row map, then at most `unit.max_rows` rows of each unit, see above. Of the rows nothing arrives here but
     whether each rule is broken.
     """
-    columns = tuple(column for column in schema.columns if not isinstance(column, Identifier))
-    kinds = connection.kinds(warehouse)
-    expressions, problems = _expressions(connection.dialect, columns, kinds, frozenset(schema.missing_values))
-    owner = None
-    if unit.column is not None:
-        owner = _unit(unit.column, kinds, schema, connection.dialect)
-        if isinstance(owner, Problem):
-            problems.append(owner)
-    if problems:
+    columns = counted(schema)
+    if problems := write_marks(connection, schema, unit.column):
         raise DataError("the data does not fit its schema:", problems)
-    names = TickNames(columns)
-    chosen = [f"{each.expression} AS c{place}" for place, each in enumerate(expressions)]
-    chosen += [f"{owner} AS owner", "row_number() OVER () AS number"] if unit.column is not None else ["0 AS number"]
-    joins = " ".join(each.join for each in expressions if each.join)
     own = connection.dialect.own
-    connection.run(
-        f"CREATE TEMPORARY TABLE {MARKED} AS SELECT {', '.join(chosen)} FROM {source(warehouse)} AS cells {joins}"
-    )
-    if problems := _broken(connection, columns, unit):
-        raise DataError("the data does not fit its schema:", problems)
-    ticks = [f"{settled(column, f'c{place}')} AS c{place}" for place, column in enumerate(columns)]
+    ticks = [
+        f"CAST({settled(column, f'c{place}')} AS {tick_type(connection.dialect, column)}) AS c{place}"
+        for place, column in enumerate(columns)
+    ]
     kept = f"SELECT {', '.join(ticks) or 'number'} FROM "
     if unit.column is None:
         connection.run(f"CREATE TEMPORARY TABLE {BOUNDED} AS {kept} {own(MARKED)}")
     else:
         _bound(connection, kept, unit.max_rows, entropy)
     connection.run(f"DROP TABLE {own(MARKED)}")
-    return names
+    return TickNames(columns)
+
+
+def counted(schema: Schema) -> tuple[Column, ...]:
+    """The columns that are counted: all but identifiers."""
+    return tuple(column for column in schema.columns if not isinstance(column, Identifier))
+
+
+def write_marks(connection: Connection, schema: Schema, unit: str | None) -> list[Problem]:
+    """Write the marked ticks of all rows, and whose rows they are, to the temporary table MARKED.
+
+    Every rule of the schema that the table breaks; where a column is absent or of an unsupported type, nothing is read.
+    """
+    columns, kinds, dialect = counted(schema), connection.kinds(), connection.dialect
+    expressions, problems = _expressions(dialect, columns, kinds, frozenset(schema.missing_values))
+    chosen = [
+        f"CAST({each.expression} AS {tick_type(dialect, column)}) AS c{place}"
+        for place, (column, each) in enumerate(zip(columns, expressions, strict=False))
+    ]
+    chosen += ["row_number() OVER () AS number"]
+    if unit is not None:
+        owner = _unit(unit, kinds, schema, dialect)
+        if isinstance(owner, Problem):
+            return [*problems, owner]
+        chosen += [f"{owner} AS owner"]
+    if problems:
+        return problems
+    joins = " ".join(each.join for each in expressions if each.join)
+    connection.run(
+        f"CREATE TEMPORARY TABLE {MARKED} AS SELECT {', '.join(chosen)} FROM {connection.table} AS cells {joins}"
+    )
+    return _broken(connection, columns, unit)
+
+
+def tick_type(dialect: Dialect, column: Column) -> str:
+    """The type of a column's ticks and marks; of an open column's labels."""
+    if isinstance(column, Identifier | OpenCategorical):
+        return dialect.bytes_type
+    return whole_type(column.ticks)
 
 
 def _bound(connection: Connection, kept: str, max_rows: int, entropy: EntropySource) -> None:
     dialect = connection.dialect
     secret, rows = dialect.own(SECRET), dialect.own(MARKED)
     connection.run(f"CREATE TEMPORARY TABLE {SECRET} (word {dialect.bytes_type})")
-    place = "$1" if dialect.name == "DuckDB" else "%s"
-    connection.run(f"INSERT INTO {secret} VALUES ({place})", [entropy.words(SECRET_WORDS).tobytes()])
+    connection.run(
+        f"INSERT INTO {secret} VALUES ({dialect.place('word')})", {"word": entropy.words(SECRET_WORDS).tobytes()}
+    )
     key = dialect.sha256(f"(SELECT word FROM {secret}) || {dialect.utf8('number')}")
     ranked = f"SELECT *, row_number() OVER (PARTITION BY owner ORDER BY {key}) AS place FROM {rows}"
     connection.run(f"CREATE TEMPORARY TABLE {BOUNDED} AS {kept} ({ranked}) AS ranked WHERE place <= {int(max_rows)}")
@@ -135,7 +158,7 @@ def _unit(name: str, kinds: dict[str, Kind], schema: Schema, dialect: Dialect) -
     return case([(f"{dialect.utf8(cell)} IN ({texts})", "NULL")], dialect.utf8(cell))
 
 
-def _broken(connection: Connection, columns: tuple[Column, ...], unit: PrivacyUnit) -> list[Problem]:
+def _broken(connection: Connection, columns: tuple[Column, ...], unit: str | None) -> list[Problem]:
     """Every broken rule, from one row of answers: whether any row has each mark of each column."""
     marks = [
         (place, mark)
@@ -146,7 +169,7 @@ def _broken(connection: Connection, columns: tuple[Column, ...], unit: PrivacyUn
         f"c{place} IS NULL" if isinstance(columns[place], OpenCategorical) else f"c{place} = {mark}"
         for place, mark in marks
     ]
-    asked += ["owner IS NULL"] if unit.column is not None else []
+    asked += ["owner IS NULL"] if unit is not None else []
     if not asked:
         return []
     counts = ", ".join(f"COALESCE(MAX(CASE WHEN {condition} THEN 1 ELSE 0 END), 0)" for condition in asked)
@@ -155,6 +178,6 @@ def _broken(connection: Connection, columns: tuple[Column, ...], unit: PrivacyUn
     for place, column in enumerate(columns):
         found = [mark for (own, mark), count in zip(marks, answer, strict=False) if own == place and count]
         problems += broken(column, found) if found else []
-    if unit.column is not None and answer[-1]:
-        problems.append(Problem(NO_UNIT, column=unit.column, rule="unit"))
+    if unit is not None and answer[-1]:
+        problems.append(Problem(NO_UNIT, column=unit, rule="unit"))
     return problems

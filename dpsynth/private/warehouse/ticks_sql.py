@@ -1,9 +1,10 @@
 """Ticks in SQL: what `dpsynth.private.ticks` makes of a cell, as an expression that an engine evaluates to the same.
 
 An engine reads columns of native types. What is supported: whole numbers of at most 64 signed bits, float64 and
-decimals of at most 15 digits for Numeric; dates and timestamps without time zone, to the microsecond, for Datetime;
-text, whole numbers and booleans for labels; text and whole numbers for open columns. Other types are refused, and with
-them text that holds numbers or dates: whether an engine reads " 1e3" as Python does is nothing to build counts on.
+decimals of at most 15 digits for Numeric; dates and timestamps to the microsecond, in UTC where they have a time zone,
+for Datetime; text, whole numbers and booleans for labels; text and whole numbers for open columns. Other types are
+refused, and with them text that holds numbers or dates: whether an engine reads " 1e3" as Python does is nothing to
+build counts on.
 
 Why the integers are equal. A float is compared with the same float64 constants as in memory, multiplied or divided
 once and subtracted from once, both in IEEE double precision, which leaves one answer; it is rounded by a cast to a
@@ -14,8 +15,8 @@ microseconds. All else is whole numbers and bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -42,15 +43,17 @@ class Kind(Enum):
     TEXT = "text"
     DATE = "dates"
     TIMESTAMP = "timestamps"
+    ZONED = "timestamps with time zone"
     OTHER = "values of another type"
 
 
 @dataclass(frozen=True)
 class Marked:
-    """The SQL of a column's marked ticks, or of an open column's labels as bytes; join: what it has to be joined."""
+    """The SQL of what a column becomes. join: what it has to be joined. values: those to be bound, by name."""
 
     expression: str
     join: str = ""
+    values: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def marked(column: Column, cell: str, kind: Kind, missing: Set[str], dialect: Dialect, place: int) -> Marked | Problem:
@@ -82,7 +85,7 @@ def settled(column: Column, tick: str) -> str:
 def _refused(column: Column, kind: Kind) -> Problem:
     advice = {
         "numeric": "a view with CAST(... AS DOUBLE PRECISION), or a decimal type of at most 15 digits",
-        "datetime": "a view with CAST(... AS DATE), or a timestamp without time zone",
+        "datetime": "a view with CAST(... AS DATE), or AS TIMESTAMP",
         "categorical": "a view with CAST(... AS BIGINT) where labels are numbers or booleans, else AS VARCHAR",
         "boolean": "a view with CAST(... AS BOOLEAN)",
         "open-categorical": "a view with CAST(... AS VARCHAR)",
@@ -102,8 +105,7 @@ def _labelled(
     if kind is Kind.WHOLE:
         pairs, key = [(f"CAST({number} AS BIGINT)", tick) for number, tick in whole_readings(column).items()], cell
     elif kind is Kind.TEXT and (readings := text_readings(column)) is not None:
-        absent = dict.fromkeys(("", *(missing - declared_texts(column))), NULL)
-        texts = {**absent, **readings}
+        texts = {"": NULL, **readings, **dict.fromkeys(missing - declared_texts(column), NULL)}
         pairs, key = [(text_bytes(dialect, text), tick) for text, tick in texts.items()], dialect.utf8(cell)
     else:
         return None
@@ -122,7 +124,7 @@ def _open(column: OpenCategorical, cell: str, kind: Kind, missing: Set[str], dia
 
 
 def _numeric(column: Numeric, cell: str, kind: Kind) -> Marked | None:
-    if kind in (Kind.DATE, Kind.TIMESTAMP):
+    if kind in (Kind.DATE, Kind.TIMESTAMP, Kind.ZONED):
         return Marked(case([(f"{cell} IS NULL", NULL)], UNREADABLE))
     if kind not in (Kind.BOOLEAN, Kind.WHOLE, Kind.REAL):
         return None
@@ -159,8 +161,9 @@ def _numeric(column: Numeric, cell: str, kind: Kind) -> Marked | None:
 def _moment(column: Datetime, cell: str, kind: Kind, dialect: Dialect) -> Marked | None:
     if kind in (Kind.BOOLEAN, Kind.WHOLE, Kind.REAL):
         return Marked(case([(f"{cell} IS NULL", NULL)], UNREADABLE))
-    if kind not in (Kind.DATE, Kind.TIMESTAMP):
+    if kind not in (Kind.DATE, Kind.TIMESTAMP, Kind.ZONED):
         return None
+    cell = dialect.utc(cell) if kind is Kind.ZONED else cell
     below, above = (0, column.ticks - 1) if column.out_of_bounds == "clip" else (OUTSIDE, OUTSIDE)
     unit = UNITS[column.resolution]
     first, last = column.value_of(np.array([0, column.ticks - 1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 from dpsynth.private.warehouse.address import Warehouse
 from dpsynth.private.warehouse.dialect import identifier
 
+Put = Callable[[pa.Table], Warehouse]
 _NUMBERS = itertools.count()
 POSTGRES_TYPES = {
     pa.bool_(): "boolean",

@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,8 +28,7 @@ from dpsynth.private.warehouse.address import Warehouse
 from dpsynth.private.warehouse.counter import WarehouseCounter
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
-from tests.ledger.postgres_server import absent, running_server
-from tests.private.warehouse.engines import in_duckdb, in_postgres, need_duckdb
+from tests.private.warehouse.engines import Put
 
 ROW = PrivacyUnit()
 PERSON = PrivacyUnit(column="person", max_rows=2)
@@ -100,22 +97,6 @@ CELLS: dict[str, st.SearchStrategy[Any]] = {
 TABLES = st.lists(st.fixed_dictionaries(CELLS), min_size=1, max_size=25).map(
     lambda rows: pa.Table.from_pylist(rows, schema=ARROW)
 )
-Put = Callable[[pa.Table], Warehouse]
-
-
-@pytest.fixture(scope="module", params=["duckdb", "postgres"])
-def put(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Put]:
-    """Puts a table into an engine."""
-    if request.param == "duckdb":
-        need_duckdb()
-        folder: Path = tmp_path_factory.mktemp("warehouse")
-        yield lambda table: in_duckdb(table, folder)
-        return
-    pytest.importorskip("psycopg")
-    if (reason := absent()) is not None:
-        pytest.skip(reason)
-    with running_server() as server:
-        yield lambda table: in_postgres(table, server.url())
 
 
 def counter_of(where: Warehouse, unit: PrivacyUnit = ROW, schema: Schema = SCHEMA, seed: int = 1) -> WarehouseCounter:
