@@ -1,7 +1,4 @@
-"""A connection to an engine: statements go out, counts come back, and no error quotes a cell or a password.
-
-Every row that arrives is counted, so that a test can see that nothing but counts crosses.
-"""
+"""A connection to an engine: statements go out, counts come back, and no error quotes a cell or a password."""
 
 from __future__ import annotations
 
@@ -21,9 +18,8 @@ NOTHING: Mapping[str, object] = {}
 class Connection:
     """An open connection to an engine; may be used by one thread at a time, and waits its turn.
 
-    table: the steward's table, as it is written in statements. arrived: the shape, (rows, columns), of every answer so
-    far. ended: what is to be done once the connection is closed. Raises DataError, without the engine's words, which
-    may quote cells, when a statement fails.
+    table: the steward's table, as it is written in statements. ended: what is to be done once the connection is closed.
+    Raises DataError, without the engine's words, which may quote cells, when a statement fails.
     """
 
     dialect: Dialect
@@ -32,7 +28,6 @@ class Connection:
     faults: tuple[type[Exception], ...] = field(repr=False)
     described: Callable[[Connection], dict[str, Kind]] = field(repr=False)
     ended: Callable[[], object] = field(repr=False)
-    arrived: list[tuple[int, int]] = field(default_factory=list, repr=False)
     turn: Any = field(default_factory=threading.RLock, repr=False)
 
     def run(self, statement: str, values: Mapping[str, object] = NOTHING) -> None:
@@ -58,12 +53,9 @@ class Connection:
         with self.turn:
             try:
                 done = self.engine.execute(statement, dict(values)) if values else self.engine.execute(statement)
-                rows = done.fetchall() if answers else []
+                return list(done.fetchall()) if answers else []
             except self.faults as error:
                 fault = getattr(error, "sqlstate", None) or type(error).__name__
-            else:
-                self.arrived.append((len(rows), len(rows[0]) if rows else 0))
-                return list(rows)
         # The engine's words may quote cells. Out here the error is over, and not even the context of ours holds it.
         raise DataError(
             f"the warehouse ({self.dialect.name}) must answer; got its error {fault}; try the table's name and types, "

@@ -16,6 +16,8 @@ from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.coded_rows import CodedRows
 from dpsynth.private.cover import Cover, Layout, lay_out, plan_cover
 from dpsynth.private.kept_marginals import KeptMarginals
+from dpsynth.private.memory import FEATURE_ROWS
+from dpsynth.private.spool import slices
 from dpsynth.private.warehouse.address import Warehouse
 from dpsynth.private.warehouse.codes_sql import coded, search
 from dpsynth.private.warehouse.connect import connect
@@ -138,10 +140,15 @@ class WarehouseCounter:
                 "try a synthesizer that counts marginals, or rows outside the warehouse"
             )
         counts = self.marginals(codec, [columns])[columns]
+        held = np.nonzero(counts)
+        times = counts[held]
         summed = np.zeros(features.length, dtype=np.int64)
-        for cell in np.argwhere(counts):
-            codes = {column: np.array([code], dtype=np.uint32) for column, code in zip(columns, cell, strict=True)}
-            summed += int(counts[tuple(cell)]) * features.sums(codes)
+        # Bit by bit of the counts, for a map sums vectors and does not weigh them: at most 63 sums of all cells.
+        for bit in range(int(times.max(initial=0)).bit_length()):
+            (chosen,) = np.nonzero(times >> bit & 1)
+            for block in slices(len(chosen), FEATURE_ROWS):
+                cells = [codes[chosen[block]].astype(np.uint32) for codes in held]
+                summed += features.sums(dict(zip(columns, cells, strict=True))) << bit
         return summed
 
     def coded_rows(self, codec: Codec) -> CodedRows:

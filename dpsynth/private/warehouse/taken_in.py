@@ -26,6 +26,8 @@ from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.cells import NULL
 from dpsynth.private.ticks import MARKS
 from dpsynth.private.units import NO_UNIT
+from dpsynth.private.warehouse.address import Warehouse
+from dpsynth.private.warehouse.connect import connect
 from dpsynth.private.warehouse.connection import Connection
 from dpsynth.private.warehouse.dialect import Dialect, case, identifier, text_bytes, whole_type
 from dpsynth.private.warehouse.ticks_sql import Kind, Marked, broken, marked, settled
@@ -69,6 +71,18 @@ def take_in(connection: Connection, schema: Schema, unit: PrivacyUnit, entropy: 
         _bound(connection, kept, unit.max_rows, entropy)
     connection.run(f"DROP TABLE {own(MARKED)}")
     return TickNames(columns)
+
+
+def broken_rules(warehouse: Warehouse, schema: Schema, unit: str | None) -> tuple[Problem, ...]:
+    """Every rule of the schema that a table breaks, and every column of an unsupported type; for the steward's eyes.
+
+    unit: the column that says whose row it is, or None. Raises as `connect` does.
+    """
+    connection = connect(warehouse)
+    try:
+        return tuple(write_marks(connection, schema, unit))
+    finally:
+        connection.close()
 
 
 def counted(schema: Schema) -> tuple[Column, ...]:
