@@ -50,7 +50,6 @@ DUCKDB_SETTINGS = (
     "python_enable_replacements = false",
     "autoinstall_known_extensions = false",
     "TimeZone = 'UTC'",
-    "temp_file_encryption = true",
     # Groups of so many bits are counted in an array and not in a hash table: twice as fast, and cleared in no time.
     "perfect_ht_threshold = 16",
 )

@@ -147,8 +147,8 @@ class WarehouseCounter:
         for bit in range(int(times.max(initial=0)).bit_length()):
             (chosen,) = np.nonzero(times >> bit & 1)
             for block in slices(len(chosen), FEATURE_ROWS):
-                cells = [codes[chosen[block]].astype(np.uint32) for codes in held]
-                summed += features.sums(dict(zip(columns, cells, strict=True))) << bit
+                codes = [places[chosen[block]].astype(np.uint32) for places in held]
+                summed += features.sums(dict(zip(columns, codes, strict=True))) << bit
         return summed
 
     def coded_rows(self, codec: Codec) -> CodedRows:

@@ -3,8 +3,8 @@
 One statement reads the steward's table and writes the marked ticks of all its rows to a temporary table, so that
 everything after it, rules and counts alike, sees one snapshot, whoever writes to the table meanwhile. Temporary tables
 belong to this connection, are seen by no other, and are dropped by the engine when it closes: DuckDB holds them in
-its memory and spills to its temporary folder, and the database file is open for reading only; PostgreSQL keeps them
-in its data folder (or temp_tablespaces). So the engine needs room for the ticks, at most 8 bytes for each row and
+its memory and spills to a private folder, and the database file is open for reading only; PostgreSQL keeps them in
+its data folder (or temp_tablespaces). So the engine needs room for the ticks, at most 8 bytes for each row and
 column, twice while they are written.
 
 Bounding. Every row gets a number, and the key SHA-256(secret, number), the secret being 256 bits from our source of
@@ -101,12 +101,13 @@ def write_marks(connection: Connection, schema: Schema, unit: str | None) -> lis
         f"CAST({each.expression} AS {tick_type(dialect, column)}) AS c{place}"
         for place, (column, each) in enumerate(zip(columns, expressions, strict=False))
     ]
-    chosen += ["row_number() OVER () AS number"]
-    if unit is not None:
+    if unit is None:
+        chosen += ["0 AS number"]
+    else:
         owner = _unit(unit, kinds, schema, dialect)
         if isinstance(owner, Problem):
             return [*problems, owner]
-        chosen += [f"{owner} AS owner"]
+        chosen += ["row_number() OVER () AS number", f"{owner} AS owner"]
     if problems:
         return problems
     joins = " ".join(each.join for each in expressions if each.join)

@@ -103,7 +103,11 @@ def _labelled(
         of = whole_readings(column)
         return Marked(case([(f"{cell} IS NULL", NULL), (cell, of.get(1, unknown))], of.get(0, unknown)))
     if kind is Kind.WHOLE:
-        pairs, key = [(f"CAST({number} AS BIGINT)", tick) for number, tick in whole_readings(column).items()], cell
+        numbers = whole_readings(column)
+        if list(numbers.items()) == [(tick, tick) for tick in range(len(numbers))]:  # the cells are ticks already
+            branches = [(f"{cell} IS NULL", NULL), (f"{cell} < 0 OR {cell} >= {len(numbers)}", unknown)]
+            return Marked(case(branches, cell))
+        pairs, key = [(f"CAST({number} AS BIGINT)", tick) for number, tick in numbers.items()], cell
     elif kind is Kind.TEXT and (readings := text_readings(column)) is not None:
         texts = {"": NULL, **readings, **dict.fromkeys(missing - declared_texts(column), NULL)}
         pairs, key = [(text_bytes(dialect, text), tick) for text, tick in texts.items()], dialect.utf8(cell)

@@ -147,7 +147,11 @@ def test_what_does_not_fit_memory_lies_where_nobody_else_may_look(tmp_path: Path
     folder = Path(connection.rows("SELECT current_setting('temp_directory')")[0][0])
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert folder.is_relative_to(tempfile.gettempdir())
-    assert connection.rows("SELECT current_setting('temp_file_encryption')") == [(True,)]
+    connection.run("SET memory_limit = '24MB'")
+    connection.run("SET threads = 1")
+    connection.run("CREATE TEMPORARY TABLE large AS SELECT random() AS a, random() AS b FROM range(3000000)")
+    assert connection.rows("SELECT count(*) FROM temp.large") == [(3_000_000,)]
+    assert any(folder.iterdir())
     connection.close()
     assert not folder.exists()
 
@@ -231,6 +235,32 @@ def test_an_absent_engine_is_named_with_its_extra(url: str, package: str, monkey
         connect(Warehouse(url, "t"))
 
 
+def test_an_account_needs_no_more_rights_than_documented(put: Put) -> None:
+    where = put(TABLE)
+    if where.path is not None:
+        where.path.chmod(0o400)  # to read the file is all that DuckDB needs
+        counter_of(where).close()
+        return
+    import psycopg
+
+    rights = """
+        CREATE ROLE counting LOGIN PASSWORD 'counting'; REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC;
+        GRANT TEMPORARY ON DATABASE postgres TO counting; GRANT USAGE ON SCHEMA public TO counting
+    """
+    account = Warehouse(f"postgresql://counting:counting@{where.url.rpartition('@')[2]}", where.table)
+    with psycopg.connect(where.url, autocommit=True) as connection:
+        connection.execute(rights)
+        try:
+            with pytest.raises(DataError, match="that you may read; got no such table"):
+                counter_of(account)
+            connection.execute(f'GRANT SELECT ON "{where.table}" TO counting')
+            counter_of(account).close()
+        finally:
+            connection.execute(
+                "DROP OWNED BY counting; DROP ROLE counting; GRANT TEMPORARY ON DATABASE postgres TO PUBLIC"
+            )
+
+
 COLUMNS: list[tuple[Column, pa.Array]] = [
     (Boolean("x", labels=["no", "yes"], nullable=True), pa.array(["TRUE", "true", "no", "0", None])),
     (Categorical("x", values=["1.0", "2"], unknown="null", nullable=True), pa.array(["1", "1.0", "2", " 2", "2 "])),
@@ -241,6 +271,8 @@ COLUMNS: list[tuple[Column, pa.Array]] = [
         pa.array([2**60, 2**60 + 1, -1, 2**63 - 1]),
     ),
     (OpenCategorical("x", nullable=True), pa.array([" a", "a ", "a", "", "TRUE", "1", None, "e\u0301", "\u00e9"])),
+    (Categorical("x", values=range(3), unknown="null", nullable=True), pa.array([-1, 0, 1, 2, 3, None, 2**40])),
+    (Categorical("x", values=[0, 1], other="two", unknown="other"), pa.array([1, 0, 2, 7])),
     (OpenCategorical("x", nullable=True), pa.array([-5, 0, 2**62, None])),
     (Numeric("x", lower=0, upper=1, out_of_bounds="null", nullable=True), pa.array([True, False, None])),
     (
