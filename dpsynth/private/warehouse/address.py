@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import unquote
 
 from dpsynth.errors import SettingError
 
 DUCKDB, POSTGRES = "duckdb:///", ("postgresql://", "postgres://")
+# Whatever begins so is meant to be a warehouse, and is refused as one where it is spelled otherwise.
+ENGINES = ("duckdb:", "duckdb+", "postgresql:", "postgresql+", "postgres:", "postgres+")
+_TABLE = "table="
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,12 @@ class Warehouse:
         """The warehouse that `data` is, or names as URL?table=NAME; None for all other data."""
         if isinstance(data, cls):
             return data
-        if not isinstance(data, str) or not data.startswith((DUCKDB, *POSTGRES)):
+        if not isinstance(data, str) or not data.lower().startswith(ENGINES) or "://" not in data:
             return None
         base, _, query = data.partition("?")
-        settings = parse_qsl(query, keep_blank_values=True)
-        tables = [value for name, value in settings if name == "table"]
+        settings = [setting for setting in query.split("&") if setting]
+        tables = [setting.removeprefix(_TABLE) for setting in settings if setting.startswith(_TABLE)]
         if len(tables) != 1:
             raise SettingError("the address of a warehouse must name one table; try URL?table=patients")
-        others = "&".join(f"{quote(name)}={quote(value)}" for name, value in settings if name != "table")
-        return cls(f"{base}?{others}" if others else base, tables[0])
+        others = "&".join(setting for setting in settings if not setting.startswith(_TABLE))  # as they are, for libpq
+        return cls(f"{base}?{others}" if others else base, unquote(tables[0]))

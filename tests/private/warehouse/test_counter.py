@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections import Counter as Tally
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -147,6 +148,20 @@ def test_a_unit_keeps_a_uniformly_random_subset(put: Put) -> None:
     assert len(subsets) == 6
     assert stats.chisquare(list(subsets.values())).pvalue > 1e-6
     inside.close()
+
+
+def test_which_rows_a_unit_keeps_hangs_on_the_secret_alone(put: Put) -> None:
+    """Each secret keeps other rows, and the same one the same rows."""
+    rows = [{**dict.fromkeys(ARROW.names), "person": "u", "i": 1, "o": f"{row}"} for row in range(40)]
+    where = put(pa.Table.from_pylist(rows, schema=ARROW))
+
+    def kept(seed: int) -> frozenset[str]:
+        with closing(counter_of(where, PERSON, seed=seed)) as inside:
+            return frozenset(inside.frequencies("o"))
+
+    found = [kept(seed) for seed in range(5)]
+    assert len(set(found)) >= 4  # two of five agree with probability 10 / 780
+    assert kept(2) == found[2]
 
 
 def test_broken_rules_are_those_of_memory(put: Put) -> None:

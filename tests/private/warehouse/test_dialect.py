@@ -37,9 +37,19 @@ def test_no_address_shows_its_password() -> None:
     warehouse = Warehouse.of("postgresql://steward:hush@db/clinic?table=public.rows&sslmode=require")
     assert warehouse == Warehouse("postgresql://steward:hush@db/clinic?sslmode=require", "public.rows")
     assert "hush" not in repr(warehouse)
-    for wrong in (lambda: Warehouse("mysql://a:hush@b", "t"), lambda: Warehouse.of("postgresql://a:hush@b/c")):
+    for wrong in (
+        lambda: Warehouse("mysql://a:hush@b", "t"),
+        lambda: Warehouse.of("postgresql://a:hush@b/c"),
+        lambda: Warehouse.of("Postgresql://a:hush@b/c?table=t"),
+        lambda: Warehouse.of("postgresql+psycopg://a:hush@b/c?table=t"),
+        lambda: Warehouse.of("postgresql://a:hush@b/c?table=t&table=u"),
+        lambda: Warehouse.of("duckdb://hush.duckdb?table=t"),
+        lambda: Warehouse.of("duckdb:///hush.duckdb?table=a..b"),
+    ):
         with pytest.raises(SettingError) as error:
             wrong()
-        assert "hush" not in str(error.value)
+        assert "hush" not in f"{error.value} {error.value.__cause__} {error.value.__context__}"
+    kept = "sslmode=require&options=-c%20geqo%3Doff&password=a+b%25"
+    assert Warehouse.of(f"postgresql://u@h/d?{kept}&table=a%26b") == Warehouse(f"postgresql://u@h/d?{kept}", "a&b")
     assert Warehouse.of("rows.csv") is None
     assert Warehouse.of("s3://bucket/rows.parquet") is None
