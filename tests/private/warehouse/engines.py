@@ -42,15 +42,15 @@ def in_duckdb(table: pa.Table, folder: Path) -> Warehouse:
     path = folder / f"{next(_NUMBERS)}.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.register("given", table)
-        connection.execute('CREATE TABLE "the rows" AS SELECT * FROM given')
-    return Warehouse(f"duckdb:///{path}", "the rows")
+        connection.execute('CREATE TABLE "their visits" AS SELECT * FROM given')
+    return Warehouse(f"duckdb:///{path}", "their visits")
 
 
 def in_postgres(table: pa.Table, url: str) -> Warehouse:
     """The table as one of the server's, under a new name."""
     import psycopg
 
-    name = f"the rows {next(_NUMBERS)}"
+    name = f"their visits {next(_NUMBERS)}"
     kinds = [
         f"numeric({field.type.precision},{field.type.scale})"
         if pa.types.is_decimal(field.type)

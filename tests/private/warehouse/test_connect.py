@@ -38,7 +38,7 @@ FUNCTIONS = {
     "row_number": "row_number() AS 1",
 }
 HOSTILE_IN_POSTGRES = """
-CREATE FUNCTION public.sha256(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'a' $$;
+CREATE FUNCTION public.sha256(bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$ SELECT '\\x00'::bytea $$;
 CREATE FUNCTION public.convert_to(text, text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$ SELECT '\\x00'::bytea $$;
 CREATE FUNCTION public.equal(int2, int4) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT true $$;
 CREATE OPERATOR public.= (LEFTARG = int2, RIGHTARG = int4, FUNCTION = public.equal);
@@ -74,49 +74,36 @@ def counter_of(where: Warehouse, schema: Schema = PEOPLE, max_rows: int = 2) -> 
     return WarehouseCounter.of(where, schema, unit, InsecureTestEntropy(3))
 
 
-def test_macros_that_bear_the_names_of_functions_change_nothing(tmp_path: Path) -> None:
-    need_duckdb()
-    import duckdb
-
-    where = in_duckdb(TABLE, tmp_path)
-    with duckdb.connect(str(where.path)) as connection:
-        for macro in FUNCTIONS.values():
-            connection.execute(f"CREATE MACRO {macro}")
-        assert connection.execute("SELECT sha256('b')").fetchall() == [("a",)], "a macro does hide the function"
-    counter = counter_of(where)
-    assert counter.total() == 3
-    assert {"e": 1}.items() <= counter.frequencies("city").items()
-    counter.close()
-
-
-def test_functions_of_postgresql_that_bear_the_names_of_its_own_change_nothing(put: Put) -> None:
-    where = put(TABLE)
+def with_hostile_functions(where: Warehouse) -> Warehouse:
+    """The same rows in a database in which functions of the engine are hidden by others of their names."""
     if where.path is not None:
-        pytest.skip("is about PostgreSQL")
+        import duckdb
+
+        with duckdb.connect(str(where.path)) as connection:
+            for macro in FUNCTIONS.values():
+                connection.execute(f"CREATE MACRO {macro}")
+            assert connection.execute("SELECT sha256('b')").fetchall() == [("a",)], "a macro does hide the function"
+        return where
     import psycopg
 
-    database = where.url.rpartition("/")
     with psycopg.connect(where.url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE hostile")
         connection.execute("CREATE ROLE guest LOGIN SUPERUSER PASSWORD 'guest'")
-    try:
-        host = database[0].rpartition("@")[2]
-        url = f"postgresql://guest:guest@{host}/hostile"
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("CREATE TABLE people (person text, city text)")
-            connection.cursor().executemany(
-                "INSERT INTO people VALUES (%s, %s)", list(zip(*TABLE.to_pydict().values(), strict=True))
-            )
-            for statement in HOSTILE_IN_POSTGRES.strip().split("\n"):
-                connection.execute(statement)
-        counter = counter_of(Warehouse(url, "people"))
-        assert counter.total() == 3
-        assert {"e": 1}.items() <= counter.frequencies("city").items()
-        counter.close()
-    finally:
-        with psycopg.connect(where.url, autocommit=True) as connection:
-            connection.execute("DROP DATABASE hostile")
-            connection.execute("DROP ROLE guest")
+    url = f"postgresql://guest:guest@{where.url.rpartition('@')[2].partition('/')[0]}/hostile"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE people (person text, city text)")
+        rows = list(zip(*TABLE.to_pydict().values(), strict=True))
+        connection.cursor().executemany("INSERT INTO people VALUES (%s, %s)", rows)
+        for statement in HOSTILE_IN_POSTGRES.strip().split("\n"):
+            connection.execute(statement)
+    return Warehouse(url, "people")
+
+
+def test_functions_that_bear_the_names_of_the_engine_s_change_nothing(put: Put) -> None:
+    counter = counter_of(with_hostile_functions(put(TABLE)))
+    assert counter.total() == 3
+    assert {"e": 1}.items() <= counter.frequencies("city").items()
+    counter.close()
 
 
 @pytest.mark.parametrize("name", ["rows", "frame", "frame.csv", "main.frame", "information_schema", "a.b"])
