@@ -161,11 +161,11 @@ def _described_by_postgres(connection: Connection) -> dict[str, Kind]:
 
 
 def _kind(kinds: dict[str, Kind], shown: str) -> Kind:
-    """The kind of a type as it is shown, such as DECIMAL(10,2); decimals of too many digits are of no kind."""
+    """The kind of a type as it is shown, such as DECIMAL(10,2); short decimals are cast as they are."""
     name, _, rest = shown.partition("(")
     if name.lower() in ("decimal", "numeric"):
         digits = rest.partition(",")[0].rstrip(")").strip()
-        return Kind.REAL if digits.isdigit() and int(digits) <= DECIMAL_DIGITS else Kind.OTHER
+        return Kind.REAL if digits.isdigit() and int(digits) <= DECIMAL_DIGITS else Kind.DECIMAL
     if rest and name not in WITH_DETAILS:
         return Kind.OTHER
     return kinds.get(name, Kind.OTHER)

@@ -2,7 +2,7 @@
 
 Why plain SQL, and neither SQLAlchemy nor ibis: equal integers hang on how a number is cast, divided and rounded, so
 that every such expression is ours in any case, and what is left of a layer is the quoting of names. Engines differ
-here in five expressions. ibis 12 would bring sqlglot and four more packages and rewrites casts on its way; SQLAlchemy
+here in a few expressions. ibis 12 would bring sqlglot and four more packages and rewrites casts on its way; SQLAlchemy
 needs another package for DuckDB, whose releases trail the engine's. A new engine is one more Dialect, a connection,
 and the conformance battery that shows its integers to be equal.
 
@@ -25,11 +25,12 @@ class Dialect:
 
     home_cells: up to so many cells, cliques are counted together and summed down; the fastest of those measured.
 
-    utf8: text to its bytes. text: bytes to text. literal: hexadecimal digits to bytes. sha256: bytes to a digest that
-    sorts. utc: a moment with a time zone as a timestamp. microseconds: a timestamp as microseconds since 1970.
-    quotient: of whole numbers that are not negative. place: where a bound value of this name goes. located: from a cell
-    and a name, the expression for the number that belongs to the last of the ascending starts that is not above the
-    cell, and what has to be joined; the starts and the numbers are the bound values NAME_starts and NAME_numbers.
+    utf8: text to its bytes. literal: hexadecimal digits to bytes. sha256: bytes to a digest that
+    sorts. nearest: a decimal of any length to the nearest float64, infinite beyond 1e300, NaN as it is. utc: a moment
+    with a time zone as a timestamp. microseconds: a timestamp as microseconds since 1970. quotient: of whole numbers
+    that are not negative. place: where a bound value of this name goes. located: from a cell and a name, the expression
+    for the number that belongs to the last of the ascending starts that is not above the cell, and what has to be
+    joined; the starts and the numbers are the bound values NAME_starts and NAME_numbers.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Dialect:
     utf8: Callable[[str], str]
     literal: Callable[[str], str]
     sha256: Callable[[str], str]
+    nearest: Callable[[str], str]
     utc: Callable[[str], str]
     microseconds: Callable[[str], str]
     quotient: Callable[[str, int], str]
@@ -67,6 +69,7 @@ DUCKDB_SQL = Dialect(
     utf8=lambda text: f"encode(CAST({text} AS VARCHAR))",
     literal=lambda digits: f"from_hex('{digits}')",
     sha256=lambda value: f"sha256({value})",
+    nearest=lambda number: f"CAST(CAST({number} AS VARCHAR) AS DOUBLE)",  # as text is read; a cast would round twice
     utc=lambda moment: f"CAST({moment} AS TIMESTAMP)",  # in the session's time zone, which we set to UTC
     microseconds=lambda moment: f"epoch_us({moment})",
     quotient=lambda number, divisor: f"(({number}) // {divisor})",
@@ -82,6 +85,11 @@ POSTGRES_SQL = Dialect(
     utf8=lambda text: f"convert_to(CAST({text} AS text), 'UTF8')",
     literal=lambda digits: f"decode('{digits}', 'hex')",
     sha256=lambda value: f"sha256({value})",
+    nearest=lambda number: (
+        f"CASE WHEN {number} = 'NaN' THEN {real(float('nan'))} WHEN {number} > 1e300 THEN {real(float('inf'))} "
+        f"WHEN {number} < -1e300 THEN {real(-float('inf'))} WHEN abs({number}) < 1e-300 THEN {real(0)} "
+        f"ELSE CAST({number} AS DOUBLE PRECISION) END"
+    ),
     utc=lambda moment: f"({moment} AT TIME ZONE 'UTC')",
     # Exact: since version 14 the answer is a decimal number, not a float.
     microseconds=lambda moment: f"CAST(EXTRACT(EPOCH FROM {moment}) * 1000000 AS BIGINT)",
@@ -117,7 +125,7 @@ def whole_type(largest: int) -> str:
 
 
 def real(number: float) -> str:
-    """A finite float64, written such that the engine reads the same one."""
+    """A float64, written such that the engine reads the same one."""
     return f"CAST('{float(number)!r}' AS DOUBLE PRECISION)"
 
 

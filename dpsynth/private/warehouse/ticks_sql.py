@@ -1,16 +1,15 @@
 """Ticks in SQL: what `dpsynth.private.ticks` makes of a cell, as an expression that an engine evaluates to the same.
 
 An engine reads columns of native types. What is supported: whole numbers of at most 64 signed bits, float64 and
-decimals of at most 15 digits for Numeric; dates and timestamps to the microsecond, in UTC where they have a time zone,
-for Datetime; text, whole numbers and booleans for labels; text and whole numbers for open columns. Other types are
-refused, and with them text that holds numbers or dates: whether an engine reads " 1e3" as Python does is nothing to
-build counts on.
+decimals for Numeric; dates and timestamps to the microsecond, in UTC where they have a time zone, for Datetime; text,
+whole numbers and booleans for labels; text and whole numbers for open columns. Other types are refused, and with them
+text that holds numbers or dates: whether an engine reads " 1e3" as Python does is nothing to build counts on.
 
 Why the integers are equal. A float is compared with the same float64 constants as in memory, multiplied or divided
 once and subtracted from once, both in IEEE double precision, which leaves one answer; it is rounded by a cast to a
 whole number, which both engines do half to even as numpy.rint does. A decimal of at most 15 digits is a whole number
-below 2^53 over a power of ten up to 10^15: its cast is the nearest float64, as Python's is. Moments are whole
-microseconds. All else is whole numbers and bytes.
+below 2^53 over a power of ten up to 10^15: its cast is the nearest float64, as Python's is; a longer one goes through
+`Dialect.nearest`. Moments are whole microseconds. All else is whole numbers and bytes.
 """
 
 from __future__ import annotations
@@ -40,6 +39,7 @@ class Kind(Enum):
     BOOLEAN = "booleans"
     WHOLE = "whole numbers"
     REAL = "numbers"
+    DECIMAL = "decimals"
     TEXT = "text"
     DATE = "dates"
     TIMESTAMP = "timestamps"
@@ -63,7 +63,7 @@ def marked(column: Column, cell: str, kind: Kind, missing: Set[str], dialect: Di
     if isinstance(column, OpenCategorical):
         return _open(column, cell, kind, missing, dialect) or _refused(column, kind)
     if isinstance(column, Numeric):
-        return _numeric(column, cell, kind) or _refused(column, kind)
+        return _numeric(column, cell, kind, dialect) or _refused(column, kind)
     if isinstance(column, Datetime):
         return _moment(column, cell, kind, dialect) or _refused(column, kind)
     return _refused(column, kind)
@@ -84,7 +84,7 @@ def settled(column: Column, tick: str) -> str:
 
 def _refused(column: Column, kind: Kind) -> Problem:
     advice = {
-        "numeric": "a view with CAST(... AS DOUBLE PRECISION), or a decimal type of at most 15 digits",
+        "numeric": "a view with CAST(... AS DOUBLE PRECISION)",
         "datetime": "a view with CAST(... AS DATE), or AS TIMESTAMP",
         "categorical": "a view with CAST(... AS BIGINT) where labels are numbers or booleans, else AS VARCHAR",
         "boolean": "a view with CAST(... AS BOOLEAN)",
@@ -127,21 +127,21 @@ def _open(column: OpenCategorical, cell: str, kind: Kind, missing: Set[str], dia
     return Marked(f"CASE WHEN {dialect.utf8(cell)} IN ({inside}) THEN NULL ELSE {dialect.utf8(cell)} END")
 
 
-def _numeric(column: Numeric, cell: str, kind: Kind) -> Marked | None:
+def _numeric(column: Numeric, cell: str, kind: Kind, dialect: Dialect) -> Marked | None:
     if kind in (Kind.DATE, Kind.TIMESTAMP, Kind.ZONED):
         return Marked(case([(f"{cell} IS NULL", NULL)], UNREADABLE))
-    if kind not in (Kind.BOOLEAN, Kind.WHOLE, Kind.REAL):
+    if kind not in (Kind.BOOLEAN, Kind.WHOLE, Kind.REAL, Kind.DECIMAL):
         return None
     last, clips = column.ticks - 1, column.out_of_bounds == "clip"
     below, above = (0, last) if clips else (OUTSIDE, OUTSIDE)
     cell = f"CAST({cell} AS INTEGER)" if kind is Kind.BOOLEAN else cell
-    if column.integer and kind is not Kind.REAL:
+    if column.integer and kind in (Kind.BOOLEAN, Kind.WHOLE):
         if max(abs(column.lower), abs(column.upper)) > WHOLE_LIMIT:
             return None
         lower, upper = int(column.lower), int(column.upper)
         outside = [(f"{cell} < {lower}", below), (f"{cell} > {upper}", above)]
         return Marked(case([(f"{cell} IS NULL", NULL), *outside], f"CAST({cell} AS BIGINT) - ({lower})"))
-    number = f"CAST({cell} AS DOUBLE PRECISION)"
+    number = dialect.nearest(cell) if kind is Kind.DECIMAL else f"CAST({cell} AS DOUBLE PRECISION)"
     half = float(column.step) / 2
     branches: list[tuple[str, str | int]] = [
         (f"{cell} IS NULL OR {number} = CAST('NaN' AS DOUBLE PRECISION)", NULL),
@@ -163,7 +163,7 @@ def _numeric(column: Numeric, cell: str, kind: Kind) -> Marked | None:
 
 
 def _moment(column: Datetime, cell: str, kind: Kind, dialect: Dialect) -> Marked | None:
-    if kind in (Kind.BOOLEAN, Kind.WHOLE, Kind.REAL):
+    if kind in (Kind.BOOLEAN, Kind.WHOLE, Kind.REAL, Kind.DECIMAL):
         return Marked(case([(f"{cell} IS NULL", NULL)], UNREADABLE))
     if kind not in (Kind.DATE, Kind.TIMESTAMP, Kind.ZONED):
         return None

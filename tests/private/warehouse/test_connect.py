@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import tempfile
 import traceback
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -271,6 +272,17 @@ COLUMNS: list[tuple[Column, pa.Array]] = [
         pa.array([float("inf"), -float("inf"), float("nan"), -0.0, 1.0005, 0.0005, 5e-324, 1e308, None]),
     ),
     (
+        Numeric("x", lower=-2, upper=3, integer=True, out_of_bounds="null", nullable=True),
+        pa.array(
+            [
+                Decimal(text)
+                for text in ("2.5", "2.50000000000000001", "-2.5", "3.5", "1e15", "-0.5", "0.49999999999999999")
+            ]
+            + [None],
+            type=pa.decimal128(38, 18),
+        ),
+    ),
+    (
         Datetime("x", lower="2020-01-01", upper="2020-01-31", out_of_bounds="null", nullable=True),
         pa.array([1577836799999999, 1577836800000000, None, 1580515199999999, 1580515200000000]).cast(
             pa.timestamp("us", tz="UTC")
@@ -334,4 +346,23 @@ def test_codecs_and_histograms_of_many_pieces_count_as_in_memory(put: Put) -> No
             assert np.array_equal(found[clique], expected[clique]), clique
     asked = np.array(edges[3:-2])
     assert np.array_equal(inside.histogram("x", asked), outside.histogram("x", asked))
+    inside.close()
+
+
+def test_numbers_of_postgresql_of_any_length_are_read(put: Put) -> None:
+    """Also those that no float64 holds: they are infinite or 0, as they are in memory."""
+    cells = ["NaN", "Infinity", "-Infinity", "1e1000", "-1e1000", "1e-1000", "0.5", None]
+    where = put(pa.table({"x": pa.array(cells)}))
+    if where.path is not None:
+        return  # DuckDB's decimals have at most 38 digits
+    import psycopg
+
+    with psycopg.connect(where.url, autocommit=True) as connection:
+        connection.execute(f'CREATE VIEW numbers AS SELECT CAST(x AS numeric) AS x FROM "{where.table}"')
+    column = Numeric("x", lower=0, upper=1, decimals=1, nullable=True)
+    schema = Schema([column])
+    inside = counter_of(Warehouse(where.url, "numbers"), schema)
+    decimals = np.array([None if cell is None else Decimal(cell) for cell in cells], dtype=object)
+    outside = MemoryCounter(ingest({"x": decimals}, schema, PrivacyUnit(), InsecureTestEntropy(1)))
+    assert counted(inside, column) == counted(outside, column)
     inside.close()

@@ -47,6 +47,7 @@ SCHEMA = Schema(
         Numeric("whole", lower=-3, upper=4, integer=True, nullable=True),
         Numeric("raw", lower=0.1, upper=7, nullable=True),
         Numeric("money", lower=-1, upper=1, decimals=2, nullable=True),
+        Numeric("long", lower=-1, upper=1, decimals=2, nullable=True, out_of_bounds="null"),
         WIDE,
         Datetime("day", lower="2020-01-05", upper="2020-02-01", missing="2020-01-09"),
     ],
@@ -76,6 +77,7 @@ ARROW = pa.schema(
         "whole": pa.float64(),
         "raw": pa.float64(),
         "money": pa.decimal128(12, 3),
+        "long": pa.decimal128(38, 22),
         "t": pa.timestamp("us"),
         "day": pa.date32(),
     }
@@ -92,6 +94,12 @@ CELLS: dict[str, st.SearchStrategy[Any]] = {
     "whole": st.one_of(st.none(), TIES, st.floats()),
     "raw": st.one_of(st.none(), st.floats(0, 8)),
     "money": st.one_of(st.none(), st.integers(-1100, 1100).map(lambda cents: Decimal(cents).scaleb(-3))),
+    "long": st.one_of(
+        st.none(),
+        st.tuples(st.integers(-1100, 1100), st.integers(-3, 3)).map(
+            lambda parts: Decimal(parts[0]).scaleb(-3) + Decimal(parts[1]).scaleb(-22)
+        ),
+    ),
     "t": st.one_of(st.none(), st.datetimes(dt.datetime(1899, 1, 1), dt.datetime(2102, 1, 1))),
     "day": st.one_of(st.none(), st.dates(dt.date(2020, 1, 1), dt.date(2020, 2, 5))),
 }
