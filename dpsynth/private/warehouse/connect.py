@@ -78,8 +78,7 @@ def _duckdb(warehouse: Warehouse) -> Connection:
     path = warehouse.path
     if path is None or not path.is_file():
         raise DataError("the file of the warehouse must exist; got no such file; try duckdb:////an/absolute/path")
-    # What does not fit memory goes here: a folder of ours that nobody else may enter, like the files of a spool.
-    folder = tempfile.mkdtemp(prefix="dpsynth-")
+    folder = _private_folder()
     cleared = weakref.finalize(engine := duckdb.connect(config={"temp_directory": folder}), _removed, folder)
     quoted = str(path).replace("'", "''")
     schema, table = warehouse.parts if len(warehouse.parts) == 2 else ("main", warehouse.table)
@@ -100,6 +99,15 @@ def _duckdb(warehouse: Warehouse) -> Connection:
         f"the file of the warehouse must be a DuckDB database that can be read; got {fault}; "
         "try closing other programs that write to it"
     )
+
+
+def _private_folder() -> str:
+    """A new folder for what does not fit memory, which nobody else may enter; like the file of a spool."""
+    try:
+        return tempfile.mkdtemp(prefix="dpsynth-")
+    except OSError as error:
+        fault = error.strerror or type(error).__name__
+    raise SettingError(f"temporary files must find room; got: {fault}; try TMPDIR on a larger disk")
 
 
 def _removed(folder: str) -> None:

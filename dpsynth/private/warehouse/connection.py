@@ -55,7 +55,7 @@ class Connection:
                 done = self.engine.execute(statement, dict(values)) if values else self.engine.execute(statement)
                 return list(done.fetchall()) if answers else []
             except self.faults as error:
-                fault = getattr(error, "sqlstate", None) or type(error).__name__
+                fault = type(error).__name__  # and not its code, which a function of the database may choose
         # The engine's words may quote cells. Out here the error is over, and not even the context of ours holds it.
         raise DataError(
             f"the warehouse ({self.dialect.name}) must answer; got its error {fault}; try the table's name and types, "

@@ -16,7 +16,7 @@ import pytest
 from dpsynth.codec.binned import BinnedCodec
 from dpsynth.codec.categorical import OpenCodec
 from dpsynth.codec.codec import Codec, closed_codec
-from dpsynth.errors import DataError, MissingExtraError
+from dpsynth.errors import DataError, MissingExtraError, SettingError
 from dpsynth.privacy.randomness import InsecureTestEntropy
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.counter import Counter
@@ -178,6 +178,31 @@ def test_rows_that_are_written_meanwhile_are_not_counted(put: Put) -> None:
     assert counter.total() == 3
     assert sum(counter.frequencies("city").values()) == 3
     counter.close()
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need_duckdb()
+    where = in_duckdb(TABLE, tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    with pytest.raises(SettingError, match="temporary files must find room; got: No such file"):
+        connect(where)
+
+
+def test_no_error_shows_a_code_that_the_database_chose(put: Put) -> None:
+    """Five letters are enough to carry a cell out."""
+    where = put(pa.table({"text": ["CANRY"]}))
+    if where.path is not None:
+        return  # errors of DuckDB have names of its own alone
+    import psycopg
+
+    raised = "BEGIN RAISE EXCEPTION USING ERRCODE = cell; END"
+    with psycopg.connect(where.url, autocommit=True) as connection:
+        connection.execute(f"CREATE FUNCTION leak(cell text) RETURNS int LANGUAGE plpgsql AS $$ {raised} $$")
+        connection.execute(f'CREATE VIEW leaking AS SELECT leak(text) AS n FROM "{where.table}"')
+    with pytest.raises(DataError) as error:
+        counter_of(Warehouse(where.url, "leaking"), Schema([Numeric("n", lower=0, upper=1, integer=True)]))
+    assert "must answer" in str(error.value)
+    assert "CANRY" not in str(error.value)
 
 
 def test_no_error_quotes_a_cell(put: Put, caplog: pytest.LogCaptureFixture) -> None:
