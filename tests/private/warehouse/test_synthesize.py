@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+import click
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 import dpsynth
+from dpsynth.cli.app import app
 from dpsynth.private.warehouse.address import Warehouse
 from tests.private.warehouse.engines import Put
 
@@ -36,6 +39,22 @@ def test_a_release_of_a_table_in_a_database_says_nothing_of_where_it_is(put: Put
     for file in (path for path in tmp_path.rglob("*") if path.is_file()):
         content = file.read_bytes()
         assert not [secret for secret in secrets if secret.encode() in content], file.name
+
+
+def test_the_command_line_takes_an_address_and_says_so(put: Put, tmp_path: Path) -> None:
+    where = put(pa.table({"c": ["a", "b"] * 200, "d": [True, False] * 200}))
+    SCHEMA.save(tmp_path / "schema.yaml")
+    asked = ["--schema", str(tmp_path / "schema.yaml")]
+    out = ["--epsilon", "1", "--delta", "1e-6", "--synthesizer", "independent", "--out", str(tmp_path / "release")]
+    made = CliRunner().invoke(app, ["synthesize", address(where), *asked, *out])
+    assert made.exit_code == 0, made.output
+    assert (tmp_path / "release" / "synthetic.csv").is_file()
+    fits = CliRunner().invoke(app, ["schema", "check", address(where), *asked])
+    assert (fits.exit_code, "fits its schema" in fits.output) == (0, True)
+    for command in (["synthesize"], ["schema", "check"]):
+        said = click.unstyle(CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"}).output)
+        assert "duckdb:///FILE?table=NAME" in said
+        assert "postgresql://USER@HOST/DATABASE?table=NAME" in said
 
 
 def test_what_a_warehouse_cannot_do_is_refused_before_it_is_connected_to(tmp_path: Path) -> None:
