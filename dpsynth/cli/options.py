@@ -16,6 +16,13 @@ class RelationName(str, Enum):
     replace_one = "replace-one"
 
 
+PrivateTable = Annotated[
+    str,
+    typer.Argument(
+        help="Private table: CSV or Parquet file, folder of Parquet files, or URI of either; or a table that stays in "
+        "its database: 'duckdb:///FILE?table=NAME', 'postgresql://USER@HOST/DATABASE?table=NAME'."
+    ),
+]
 SchemaFile = Annotated[Path, typer.Option("--schema", help="Schema file (YAML): what is public about each column.")]
 Epsilon = Annotated[float, typer.Option(help="Privacy loss epsilon, above 0. 1 is strong, 10 is weak.")]
 Delta = Annotated[float, typer.Option(help="Privacy loss delta: far below 1 over the number of people.")]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpsynth.cli.options import Json, SchemaFile, UnitColumn
+from dpsynth.cli.options import Json, PrivateTable, SchemaFile, UnitColumn
 from dpsynth.cli.output import print_json
 from dpsynth.cli.refusals import REFUSED, refusals
 from dpsynth.cli.spelling import as_typed
@@ -27,7 +27,7 @@ app = typer.Typer(
 
 @app.command()
 def draft(
-    data: Annotated[Path, typer.Argument(help="Private table: CSV or Parquet file.")],
+    data: Annotated[str, typer.Argument(help="Private table: CSV or Parquet file.")],
     out: Annotated[Path | None, typer.Option(help="New file for the draft; by default it is printed.")] = None,
 ) -> None:
     """Write a first schema for a table, every item marked as unreviewed.
@@ -56,9 +56,7 @@ def draft(
 
 @app.command()
 def check(
-    data: Annotated[
-        str, typer.Argument(help="Private table: CSV or Parquet file, folder of Parquet files, or URI of either.")
-    ],
+    data: PrivateTable,
     schema: SchemaFile,
     unit: UnitColumn = None,
     as_json: Json = False,

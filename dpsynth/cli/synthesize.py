@@ -15,6 +15,7 @@ from dpsynth.cli.options import (
     LedgerAddress,
     MaxRows,
     PoolUnits,
+    PrivateTable,
     RelationName,
     RelationOption,
     SchemaFile,
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
 
 
 def synthesize(
-    data: Annotated[
-        str, typer.Argument(help="Private table: CSV or Parquet file, folder of Parquet files, or URI of either.")
-    ],
+    data: PrivateTable,
     schema: SchemaFile,
     epsilon: Epsilon,
     delta: Delta,

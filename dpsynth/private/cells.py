@@ -164,7 +164,7 @@ def label_finder(column: Categorical | Boolean) -> Callable[[object], int]:
     """
     labels = column.labels
     spellings = {label: tick for tick, label in enumerate(labels) if isinstance(label, str)}
-    for spelling in (spelled, _number_written, str):
+    for spelling in (spelled, number_written, str):
         for tick, label in enumerate(labels):
             spellings.setdefault(spelling(label), tick)
     numbers = {label: tick for tick, label in enumerate(labels) if isinstance(label, int | float)}
@@ -191,7 +191,7 @@ def label_finder(column: Categorical | Boolean) -> Callable[[object], int]:
     return tick_of
 
 
-def _number_written(label: Label) -> str:
+def number_written(label: Label) -> str:
     """The spelling of the number or boolean that a text label writes out; any other label as it is."""
     text = str(label)
     with contextlib.suppress(ValueError):

@@ -27,6 +27,11 @@ def draft(data: pd.DataFrame | str | os.PathLike[str]) -> Schema:
     Privacy: the draft holds values of the table without any noise. It is private until each item has been
     confirmed from a public source, and no run starts before that.
     """
+    if isinstance(data, str) and "://" in data:  # of which no more is shown, for it may hold a password
+        raise DataError(
+            f"data ({data.partition('://')[0]}://...) must be a DataFrame or the path of a file; got an address; "
+            "try a file with a sample of its rows"
+        )
     return draft_from_frame(_read(Path(data)) if isinstance(data, str | os.PathLike) else data)
 
 

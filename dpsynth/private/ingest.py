@@ -33,6 +33,8 @@ from dpsynth.private.streaming import no_progress, streamed, streamed_problems
 from dpsynth.private.table import PrivateTable, Rows, Ticks
 from dpsynth.private.ticks import in_order, ticks_of
 from dpsynth.private.units import NO_UNIT, unit_codes
+from dpsynth.private.warehouse.address import Warehouse
+from dpsynth.private.warehouse.taken_in import broken_rules
 from dpsynth.schema.columns import Column, Identifier
 from dpsynth.schema.schema import Schema
 
@@ -127,6 +129,9 @@ def check(data: Data, schema: Schema, unit: str | None = None) -> tuple[Problem,
 
     unit: the column that says whose row it is, when the run will have one; it must name a unit in every row.
     """
+    warehouse = Warehouse.of(data)
+    if warehouse is not None:
+        return broken_rules(warehouse, schema, unit)
     opened = open_table(data, _names(schema, unit))
     if _on_disk(opened, RowsIn.AUTO):
         return streamed_problems(opened, _counted(schema), schema, unit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from dpsynth.errors import SettingError
 from dpsynth.features import FeatureMap
 from dpsynth.private.coded_rows import CodedRows
 from dpsynth.private.encoded import encoded
+from dpsynth.private.kept_marginals import KeptMarginals
 from dpsynth.private.kernels import CodeColumn, count_cliques
 from dpsynth.private.spool import Column, slices
 from dpsynth.private.table import PrivateTable, Rows
@@ -23,8 +24,6 @@ from dpsynth.schema.schema import Schema
 DENSE_TICKS = 1 << 22
 # Rows whose ticks are tallied at a time.
 TALLY_ROWS = 1 << 20
-# Exact marginals that are kept in case they are asked for again: 240 MB at most.
-KEPT_CELLS = 30_000_000
 # Rows whose feature vectors are summed at a time: a few thousand features of each stay in some 100 MB.
 FEATURE_ROWS = 4_096
 
@@ -32,14 +31,14 @@ FEATURE_ROWS = 4_096
 class MemoryCounter:
     """Exact counts of a PrivateTable (see `Counter`); each column is encoded once for each codec it meets last.
 
-    Marginals of those codecs are kept, up to KEPT_CELLS cells, so that asking again reads no rows. Every
-    answer is secret. After `table.close()` every method but `schema` raises SessionClosedError.
+    Marginals of those codecs are kept, so that asking again reads no rows. Every answer is secret. After
+    `table.close()` every method but `schema` raises SessionClosedError.
     """
 
     def __init__(self, table: PrivateTable) -> None:
         self._table = table
         self._encoded: dict[str, tuple[ColumnCodec, CodeColumn]] = {}
-        self._kept: dict[Clique, NDArray[np.int64]] = {}
+        self._kept = KeptMarginals()
 
     def __repr__(self) -> str:
         return f"MemoryCounter({self._table!r})"
@@ -83,21 +82,13 @@ class MemoryCounter:
     def marginals(self, codec: Codec, cliques: Sequence[Clique]) -> dict[Clique, NDArray[np.int64]]:
         """Rows in each cell of each clique, shape `codec.domain.shape(clique)`; the arrays are read-only."""
         rows = self._rows()
-        wanted = list(dict.fromkeys(map(tuple, cliques)))
-        self._forget_other_codecs(codec, {column for clique in wanted for column in clique})
-        counted: dict[Clique, NDArray[np.int64]] = {}
-        unknown = [clique for clique in wanted if clique and clique not in self._kept]
-        if unknown:
+
+        def count(unknown: Sequence[Clique]) -> dict[Clique, NDArray[np.int64]]:
             needed = list(dict.fromkeys(column for clique in unknown for column in clique))
-            counted = count_cliques(self._codes(codec, needed, rows), codec.domain, unknown)
-        if () in wanted:
-            counted[()] = np.array(rows.count, dtype=np.int64)
-        # A view of a read-only array cannot be made writable again, so nobody can change what is kept.
-        for table in counted.values():
-            table.setflags(write=False)
-        answers = {clique: (counted[clique] if clique in counted else self._kept[clique]).view() for clique in wanted}
-        self._keep({clique: counted[clique] for clique in unknown})
-        return answers
+            self._forget_other_codecs(codec, set(needed))
+            return count_cliques(self._codes(codec, needed, rows), codec.domain, unknown)
+
+        return self._kept.answer(codec, cliques, lambda: rows.count, count)
 
     def sums(self, codec: Codec, features: FeatureMap) -> NDArray[np.int64]:
         """Sum over all rows of the feature vector of the row's codes, int64 of shape (features.length,)."""
@@ -126,20 +117,10 @@ class MemoryCounter:
         return CodedRows(matrix)
 
     def _forget_other_codecs(self, codec: Codec, columns: set[str]) -> None:
-        """Let go of the codes of these columns, and of the marginals, that were made with another codec."""
-        changed = {c for c in columns if c in self._encoded and self._encoded[c][0] != codec[c]}
-        for column in changed:
-            del self._encoded[column]
-        if changed:
-            self._kept = {clique: table for clique, table in self._kept.items() if changed.isdisjoint(clique)}
-
-    def _keep(self, counted: Mapping[Clique, NDArray[np.int64]]) -> None:
-        """Keep marginals as far as there is room."""
-        held = sum(table.size for table in self._kept.values())
-        for clique, table in counted.items():
-            if held + table.size <= KEPT_CELLS:
-                self._kept[clique] = table
-                held += table.size
+        """Let go of the codes of these columns that were made with another codec."""
+        for column in columns & self._encoded.keys():
+            if self._encoded[column][0] != codec[column]:
+                del self._encoded[column]
 
     def close(self) -> None:
         """Close the table and drop all that was derived from it; every later call raises SessionClosedError."""

@@ -103,6 +103,11 @@ class Numeric:
         return (_exact(self.upper) - _exact(self.lower)) / UNDECLARED_STEPS
 
     @cached_property
+    def first_position(self) -> float:
+        """Steps from 0 to `lower`, as the float64 that positions are measured from."""
+        return float(_exact(self.lower) / self.step)
+
+    @cached_property
     def ticks(self) -> int:
         """Number of grid points from `lower` to `upper`, both included."""
         return self._position(self.upper).numerator + 1
@@ -133,7 +138,7 @@ class Numeric:
             ticks = np.clip(_nearest_whole(values), int(self.lower), int(self.upper)) - np.int64(self.lower)
             ticks = np.where(np.isnan(values), np.int64(-1), ticks) if values.dtype.kind == "f" else ticks
         else:
-            positions = np.rint(self._scaled(values.astype(np.float64)) - float(_exact(self.lower) / self.step))
+            positions = np.rint(self._scaled(values.astype(np.float64)) - self.first_position)
             missing = np.isnan(positions)
             ticks = np.clip(np.where(missing, 0.0, positions), 0, self.ticks - 1).astype(np.int64)
             ticks = np.where(missing, np.int64(-1), ticks)

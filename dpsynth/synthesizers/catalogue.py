@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from dpsynth.domain import Domain
 from dpsynth.errors import SettingError
 from dpsynth.synthesizers.aim import AIM
 from dpsynth.synthesizers.auto import AUTO, SUMMARY
@@ -60,6 +61,14 @@ DELTA_SHARES: dict[str, float] = {"vae": 0.01, "diffusion": 0.01, "autoencoder":
 
 NEEDS_ROWS = frozenset({"vae", "diffusion", "autoencoder", "gan", "pategan"})
 """Synthesizers whose mechanisms look at rows one by one, so that the rows must be in memory."""
+
+SUMS_FEATURES = frozenset({"copula", "kde", "kmeans_mixture", "dp_merf"})
+"""Synthesizers whose mechanisms sum feature vectors of all columns of a row: within limits where rows are not here."""
+
+
+def summed_cells(name: str, domain: Domain) -> int:
+    """Cells of the columns whose feature vectors a synthesizer sums; 0 when it sums none."""
+    return domain.cells(domain.columns) if name in SUMS_FEATURES else 0
 
 
 def delta_share(name: str) -> float:

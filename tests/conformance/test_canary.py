@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -300,6 +301,8 @@ def good_commands(sweep: Sweep) -> None:
         more += ["--json"] if place % 3 == 0 else []
         file = private / ("table.csv" if place % 2 else "table.parquet")
         sweep.add(f"synthesize-{name}", "synthesize", file, *budget, "--out", out / name, *more)
+    if importlib.util.find_spec("duckdb") is not None:
+        database_commands(sweep, typed, table, budget)
     release, key = out / "release", steward / "key.pem"
     booked = ("--ledger", ledger, "--scope", "population/study", "--request-id", "run-1", "--progress")
     pooled = ("--synthesizer", "mst", "--audit-units", "120")
@@ -343,6 +346,38 @@ def good_commands(sweep: Sweep) -> None:
     sweep.add("synthesizers", "synthesizers", away=True)
     confirm = ("schema", "confirm", steward / "draft.yaml", "--by", "codebook 2019")
     sweep.add("confirm", *confirm, "--out", steward / "confirmed.yaml")
+
+
+def database_commands(sweep: Sweep, typed: pd.DataFrame, table: pd.DataFrame, budget: tuple[object, ...]) -> None:
+    """Tables that stay in DuckDB: one that fits its schema, and others that must be refused, some by the engine."""
+    import duckdb
+
+    path, out = sweep.root / "private" / "tables.duckdb", sweep.root / "out"
+    typed = typed.assign(seen=pd.to_datetime(typed["seen"]).astype("datetime64[us]"))
+    with duckdb.connect(str(path)) as database:
+        for name, frame in {"patients": typed, "raw": table}.items():
+            database.register("frame", frame)
+            database.execute(f"CREATE TABLE {name} AS SELECT * FROM frame")
+        # The engine evaluates them cell by cell, and quotes the cell on which it fails.
+        database.execute("CREATE VIEW failing AS SELECT * REPLACE (CAST(place AS BIGINT) AS income) FROM patients")
+        raised = f"CASE WHEN starts_with(country, '{WORD}') THEN CAST(error(country) AS VARCHAR) ELSE country END"
+        database.execute(f"CREATE VIEW raising AS SELECT * REPLACE ({raised} AS country) FROM patients")
+        with pytest.raises(duckdb.Error, match=WORD):
+            database.execute("SELECT country FROM raising").fetchall()
+    unit = ("--unit", "patient_id", "--max-rows-per-unit", "1")
+    strict = ("--schema", out / "strict.json", *budget[2:])
+    tables = {name: f"duckdb:///{path}?table={name}" for name in ("patients", "raw", "failing", "raising", "absent")}
+    sweep.add(
+        "database", "synthesize", tables["patients"], *budget, *unit, "--synthesizer", "mst", "--out", out / "database"
+    )
+    sweep.add("database-check", "schema", "check", tables["patients"], "--schema", out / "schema.json")
+    for name, address in tables.items():
+        refused = ("--out", out / "refused", "--progress", "--json")
+        sweep.add(f"fail-database-{name}", "synthesize", address, *strict, *unit, *refused, code=1)
+    sweep.add("fail-check-database", "schema", "check", tables["raising"], *strict[:2], code=1)
+    sweep.add("fail-draft-database", "schema", "draft", tables["patients"], code=1)
+    other = tables["patients"].replace("tables.duckdb", "table.csv")
+    sweep.add("fail-database-csv", "synthesize", other, *strict, "--out", out / "refused", code=1)
 
 
 def failing_commands(sweep: Sweep) -> None:

@@ -17,7 +17,7 @@ from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.errors import SessionClosedError, SettingError
 from dpsynth.privacy.randomness import InsecureTestEntropy, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit
-from dpsynth.private import memory
+from dpsynth.private import kept_marginals, memory
 from dpsynth.private.counter import Counter
 from dpsynth.private.ingest import ingest
 from dpsynth.private.memory import MemoryCounter
@@ -207,7 +207,7 @@ def test_answers_cannot_be_changed() -> None:
 
 def test_no_more_is_kept_than_the_limit(passes: list[list[tuple[str, ...]]], monkeypatch: pytest.MonkeyPatch) -> None:
     counter = MemoryCounter(table_of(some_rows(40)))
-    monkeypatch.setattr(memory, "KEPT_CELLS", 10)
+    monkeypatch.setattr(kept_marginals, "KEPT_CELLS", 10)
     cliques: list[tuple[str, ...]] = [("c", "b"), ("c", "o"), ("b", "t")]  # 6, 12 and 4 cells
     answers = [counter.marginals(CODEC, cliques) for _ in range(3)]
     assert passes == [cliques, [("c", "o")], [("c", "o")]]
