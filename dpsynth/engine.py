@@ -23,8 +23,8 @@ from dpsynth.privacy.calibration import Guarantee, budget_from, check_delta
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.randomness import EntropySource, OsEntropy
 from dpsynth.privacy.unit import PrivacyUnit, Relation
-from dpsynth.private.ingest import RowsIn, ingest_with_pool
-from dpsynth.private.memory import MemoryCounter
+from dpsynth.private.counted import counted
+from dpsynth.private.ingest import RowsIn
 from dpsynth.release.certificate import (
     Certificate,
     LedgerRecord,
@@ -237,7 +237,8 @@ def synthesize(
 
     data: pandas DataFrame, pyarrow Table, mapping of columns; the path of a CSV (.gz) or Parquet file, or of a folder
     of Parquet files, partitioned by name or not; the URI of such a file or folder in a store; an Arrow data set, or a
-    reader of batches. What is large is read batch by batch into a private temporary file (settings: rows_in).
+    reader of batches; a frame of Spark, whose rows stay with its executors. What is large is read batch by batch into
+    a private file (settings: rows_in).
     schema: what is public about its columns. epsilon, delta: the promise for the whole release.
     synthesizer: a name from `synthesizers()`; "auto" chooses one from public facts alone. settings: its options.
     label: a column that will be predicted from the others. workload: which marginals matter (a `Workload`, or
@@ -312,11 +313,17 @@ def release(
         return kept.drawn(rows, seed)
     progress(READING, 0.0)
     with _given_back(booking):
-        where = request.pool, request.rows_in, lambda done: progress(READING, done)
-        table, pool = ingest_with_pool(data, request.schema, request.unit, source, *where)
+        counter, pool = counted(
+            data,
+            request.schema,
+            request.unit,
+            source,
+            pool=request.pool,
+            rows_in=request.rows_in,
+            progress=lambda done: progress(READING, done),
+        )
     if booking is not None:
         booking.touched()
-    counter = MemoryCounter(table)
     session = Session(counter, request.unit, request.budget, source, on_run=lambda step: progress(step, 0.0), tape=tape)
     try:
         fitted = run_request(request, session, progress)
