@@ -77,6 +77,14 @@ def open_table(data: Data, names: Sequence[str]) -> Opened:
     )
 
 
+def parquet_files(where: Path | str) -> ParquetSource:
+    """Find a Parquet file, or a folder of them, by its path or URI. Raises DataError for anything else."""
+    found = _found(where, [])
+    if found is None or not isinstance(found.source, ParquetSource):
+        raise DataError("where must be the path or URI of Parquet files; got something else; try a .parquet file")
+    return found.source
+
+
 def read(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
     """The named columns of `data` in memory, and a problem for each that cannot be read; see `open_table`."""
     opened = open_table(data, names)

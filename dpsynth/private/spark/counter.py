@@ -23,6 +23,7 @@ from dpsynth.private.memory import MemoryCounter, require_histogram, require_ope
 from dpsynth.private.spark import counting
 from dpsynth.private.spark.blocks import ROWS, BlockForm
 from dpsynth.private.spark.crossing import Crossing, spark_schema
+from dpsynth.private.spark.sources import SparkFiles
 from dpsynth.private.spark.taken_in import discard, take_in
 from dpsynth.schema.schema import Schema
 
@@ -34,7 +35,9 @@ Ask = Callable[[MemoryCounter], NDArray[np.int64]]
 
 
 def is_spark(data: object) -> bool:
-    """Whether the data is a frame of Spark; loads nothing, for where there is such a frame Spark is loaded."""
+    """Whether executors of Spark have the data; loads nothing, for where there is a frame of Spark it is loaded."""
+    if isinstance(data, SparkFiles):
+        return True
     loaded = sys.modules.get("pyspark.sql")
     return loaded is not None and isinstance(data, loaded.DataFrame)
 
@@ -58,8 +61,8 @@ class SparkCounter:
         self._form = form
 
     @classmethod
-    def of(cls, data: DataFrame, schema: Schema, unit: PrivacyUnit, source: EntropySource) -> SparkCounter:
-        """The counter of a frame, once it fits its schema.
+    def of(cls, data: DataFrame | SparkFiles, schema: Schema, unit: PrivacyUnit, source: EntropySource) -> SparkCounter:
+        """The counter of a frame, or of files that executors read, once it fits its schema.
 
         Raises DataError with every broken rule; SchemaError when the schema holds unreviewed items; SettingError when
         the unit column is declared as anything but an identifier, or for a stream.
@@ -67,9 +70,9 @@ class SparkCounter:
         Privacy: a row map, then at most `unit.max_rows` rows of each unit; see `take_in`.
         """
         require_unit(schema, unit)
-        crossing = Crossing(data.sparkSession)
-        if data.isStreaming:
+        if not isinstance(data, SparkFiles) and data.isStreaming:
             raise SettingError("data must be a table that ends; got a stream; try one batch of it")
+        crossing = Crossing(data.session if isinstance(data, SparkFiles) else data.sparkSession)
         return cls(crossing, take_in(crossing, data, schema, unit, source), BlockForm(schema))
 
     def __repr__(self) -> str:

@@ -44,13 +44,14 @@ class Crossing:
 
     def guarded(self, job: Callable[[], Answer]) -> Answer:
         """What a job gives; DataError for whatever Spark raises."""
+        import pyarrow as pa
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
         try:
             with TURN, silent(self.session):
                 return job()
-        except (PySparkException, Py4JError, OSError) as error:
+        except (PySparkException, Py4JError, pa.ArrowException, OSError) as error:
             condition = error.getCondition() if isinstance(error, PySparkException) else None
             fault = condition or type(error).__name__
         # Spark's words quote cells of the table. Out here they are over, and not even our error's context holds them.

@@ -1,8 +1,8 @@
 """Taking a Spark table in: executors turn its cells into ticks by the rules of the schema, block by block.
 
-Executors run the functions that take in a table in memory, on the Arrow batches that Spark hands them, so a cell has
-the same tick everywhere. Moments: Spark's TIMESTAMP is an instant and is read in UTC, as a moment with a time zone is
-in pandas or Parquet, whatever the time zone of the session; its TIMESTAMP_NTZ is taken as it stands.
+Executors run the functions that take in a table in memory, on the Arrow batches that Spark or a file hands them, so a
+cell has the same tick everywhere. Moments: Spark's TIMESTAMP is an instant and is read in UTC, as a moment with a time
+zone is in pandas or Parquet, whatever the time zone of the session; its TIMESTAMP_NTZ is taken as it stands.
 
 Here arrives, of all rows, which rules are broken, and nothing else.
 """
@@ -10,7 +10,7 @@ Here arrives, of all rows, which rules are broken, and nothing else.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,8 @@ from dpsynth.private.columns import cells_of, without_texts
 from dpsynth.private.files import absent
 from dpsynth.private.spark.blocks import BLOCK_ROWS, FAULTS, BlockForm
 from dpsynth.private.spark.bounding import Choice, bounded
-from dpsynth.private.spark.crossing import Crossing, held_back, spark_schema
+from dpsynth.private.spark.crossing import Crossing, spark_schema
+from dpsynth.private.spark.sources import Cells, SparkFiles, cells_of_spark
 from dpsynth.private.table import Rows, Ticks
 from dpsynth.private.ticks import MARKS, RULES, in_order, ruled, ticks_of
 from dpsynth.private.units import NO_UNIT, unit_keys
@@ -35,15 +36,10 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 UNIT_FAULT = -1
-# What Spark hands over by Arrow as what it is; a column of another type has no reading.
-READABLE = {
-    "void", "boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal", "string", "char",
-    "varchar", "binary", "date", "timestamp", "timestamp_ntz",
-}  # fmt: skip
 
 
 def take_in(
-    crossing: Crossing, data: DataFrame, schema: Schema, unit: PrivacyUnit, entropy: EntropySource
+    crossing: Crossing, data: DataFrame | SparkFiles, schema: Schema, unit: PrivacyUnit, entropy: EntropySource
 ) -> DataFrame:
     """The bounded rows as blocks, kept by the executors in memory or on their disks.
 
@@ -52,14 +48,16 @@ def take_in(
     Privacy: a row map, then at most `unit.max_rows` rows of each unit; see `dpsynth.private.spark.bounding`.
     """
     form = BlockForm(schema)
-    problems, found = _found(crossing, data, form, unit.column)
+    cells = crossing.guarded(cells_of_spark(data))
+    problems, found = _found(cells, form, unit.column)
     if not found:
         raise DataError("the data does not fit its schema:", problems)
     choice = None if unit.column is None else Choice.drawn(unit.max_rows, entropy)
     reading = Reading(form, tuple(found), unit.column, choice)
-    blocks = crossing.guarded(lambda: _blocks(data, found, reading))
+    blocks = crossing.guarded(lambda: _blocks(cells, reading))
     try:
         faults = crossing.rows(lambda: blocks.persist().selectExpr(f"explode({FAULTS}) AS fault").distinct())
+        cells.require_unchanged()
         problems += reading.problems({fault for (fault,) in faults})
         if problems:
             raise DataError("the data does not fit its schema:", problems)
@@ -143,32 +141,26 @@ class Reading:
         yield block if self.choice is None else self.choice.marked(block)
 
 
-def _found(
-    crossing: Crossing, data: DataFrame, form: BlockForm, unit_column: str | None
-) -> tuple[list[Problem], dict[str, int]]:
-    """What keeps columns from being read, and the places of those that can be."""
-    described = crossing.guarded(lambda: list(data.schema.fields))
+def _found(cells: Cells, form: BlockForm, unit_column: str | None) -> tuple[list[Problem], list[str]]:
+    """What keeps columns from being read, and the names of those that can be."""
     names = [column.name for column in form.columns] + ([] if unit_column is None else [unit_column])
-    problems = list(absent(names, [field.name for field in described]))
+    problems = list(absent(names, cells.names))
     lacking = {problem.column for problem in problems}
-    found = {}
+    found = []
     for name in names:
-        if name not in lacking:
-            place = next(place for place, field in enumerate(described) if field.name == name)
-            if described[place].dataType.simpleString().partition("(")[0] in READABLE:
-                found[name] = place
-            elif name == unit_column:
-                problems.append(Problem(NO_UNIT, column=name, rule="unit"))
-            else:
-                problems += ruled(form.schema[name], np.array([UNREADABLE]))[1]
+        if name in lacking:
+            continue
+        if cells.readable(name):
+            found.append(name)
+        elif name == unit_column:
+            problems.append(Problem(NO_UNIT, column=name, rule="unit"))
+        else:
+            problems += ruled(form.schema[name], np.array([UNREADABLE]))[1]
     return problems, found
 
 
-def _blocks(data: DataFrame, found: Mapping[str, int], reading: Reading) -> DataFrame:
-    # Columns go by number: Spark takes names that differ in case for one, and dots in them for paths.
-    numbered = data.toDF(*map(str, range(len(data.columns))))
-    cells = numbered.select([numbered[str(place)] for place in found.values()])
-    blocks = cells.mapInArrow(held_back(reading), reading.schema)
+def _blocks(cells: Cells, reading: Reading) -> DataFrame:
+    blocks = cells.through(reading.names, reading, reading.schema)
     return blocks if reading.choice is None else bounded(blocks, reading.form, reading.choice)
 
 

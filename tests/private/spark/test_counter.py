@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -21,6 +23,7 @@ from dpsynth.private.counter import Counter
 from dpsynth.private.ingest import ingest
 from dpsynth.private.memory import MemoryCounter
 from dpsynth.private.spark.counter import SparkCounter, is_spark
+from dpsynth.private.spark.sources import SparkFiles
 from dpsynth.schema.columns import Categorical, Datetime, Numeric
 from dpsynth.schema.schema import Schema
 from tests.conformance.test_counters import CODEC as FEATURE_CODEC
@@ -78,6 +81,39 @@ def test_units_are_bounded_across_partitions(table: pa.Table) -> None:
     rows = Tally(table.column("person").to_pylist())
     assert inside.frequencies("o") == {unit: min(count, PERSON.max_rows) for unit, count in rows.items()}
     inside.close()
+
+
+def test_files_that_executors_read_give_the_integers_of_memory(tmp_path: Path) -> None:
+    """Two files of some row groups, in a folder that is partitioned by the name of one column."""
+    table = table_of(
+        [{**NOBODY, "person": str(row % 7), "c": "a1"[row % 2], "o": str(row % 4), "i": row % 3} for row in range(90)]
+    )
+    for name in "a1":
+        folder = tmp_path / f"c={name}"
+        folder.mkdir()
+        some = table.filter(pa.compute.equal(table.column("c"), name)).drop_columns(["c"])
+        pa.parquet.write_table(some, folder / "rows.parquet", row_group_size=30)
+    inside = counter_of(SparkFiles(spark(), tmp_path))
+    assert answers(inside) == answers(MemoryCounter(ingest(table, SCHEMA, ROW, InsecureTestEntropy(1))))
+    inside.close()
+    bounded = counter_of(SparkFiles(spark(), tmp_path), PERSON)
+    assert bounded.total() == 14
+    bounded.close()
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    schema = Schema([Numeric("n", lower=0, upper=9, integer=True, out_of_bounds="refuse")])
+    for where in (tmp_path / "absent.parquet", tmp_path / "rows.csv"):
+        (tmp_path / "rows.csv").write_text("n\n1\n")
+        with pytest.raises(DataError):
+            counter_of(SparkFiles(spark(), where), schema=schema)
+    pa.parquet.write_table(pa.table({"n": [1, 99]}), tmp_path / "rows.parquet")
+    with pytest.raises(DataError, match="column 'n', rule out_of_bounds"):
+        counter_of(SparkFiles(spark(), tmp_path / "rows.parquet"), schema=schema)
+    content = (tmp_path / "rows.parquet").read_bytes()
+    (tmp_path / "rows.parquet").write_bytes(content[:8] + b"\xff" * 20 + content[28:])
+    with pytest.raises(DataError, match="the Spark session must compute"):
+        counter_of(SparkFiles(spark(), tmp_path / "rows.parquet"), schema=schema)
 
 
 def test_sums_of_features_are_those_of_memory() -> None:
