@@ -23,6 +23,7 @@ from dpsynth.release.certificate import Certificate
 from dpsynth.release.content import content_digest
 from dpsynth.release.directory import Directory
 from dpsynth.release.documents import to_document
+from dpsynth.release.parts import PART_ROWS, Parts
 from dpsynth.release.plain_words import plain_words
 from dpsynth.release.tables import as_arrow, date_formats, parquet_parts, read_parquet, write_csv, write_parquet
 from dpsynth.schema.schema import Schema
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 MODEL_FORMAT = "dpsynth-model"
 MODEL_VERSION = 1
-# Rows that are drawn, and written, at a time: 15 columns of them take some 100 MB.
-PART_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,19 +97,25 @@ class Release:
 
         Privacy: free, as `sample`.
         """
+        parts = self._parts(rows, seed)
+        return map(parts.part, range(parts.count))
+
+    def sample_in_spark(self, session: Any, rows: int | None = None, *, seed: int | None = None) -> Any:
+        """The rows of `sample_parts` as a frame of Spark, a part in each partition, for any number of rows.
+
+        session: of Spark; its executors need dpsynth. Labels are text there, whole numbers have 64 bits, and moments
+        are TIMESTAMP_NTZ. Raises SettingError when rows or seed is negative.
+
+        Privacy: free, as `sample`.
+        """
+        return self._parts(rows, seed).in_spark(session)
+
+    def _parts(self, rows: int | None, seed: int | None) -> Parts:
         wanted = self.rows if rows is None else rows
         for name, value in (("rows", wanted), ("seed", 0 if seed is None else seed)):
             if value < 0:
                 raise SettingError(f"{name} ({value}) must not be negative; try 0 or more")
-        entropy = np.random.SeedSequence(seed).entropy
-        return (
-            self._part(np.random.SeedSequence(entropy, spawn_key=(first // PART_ROWS,) if first else ()), first, wanted)
-            for first in range(0, max(wanted, 1), PART_ROWS)
-        )
-
-    def _part(self, seed: np.random.SeedSequence, first: int, wanted: int) -> pd.DataFrame:
-        rng, rows = np.random.default_rng(seed), min(wanted - first, PART_ROWS)
-        return self.codec.decode(self.model.sample(rows, rng, method="rounded"), rows, rng, first_row=first)
+        return Parts(self.codec, self.model, wanted, np.random.SeedSequence(seed).entropy, PART_ROWS)
 
     def save(self, path: Path | str, *, overwrite: bool = False, quote_formulas: bool = False) -> Path:
         """Write the release into a new directory, all or nothing; returns the directory.
