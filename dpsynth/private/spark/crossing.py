@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Job = Callable[[Iterator["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]
 
-LOGGER = "org.apache.spark"
+JAVA_LOGGER = "org.apache.spark"
+PYTHON_LOGGERS = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 # One job at a time in this process, so that none ends another's silence.
 TURN = threading.RLock()
 
@@ -52,8 +53,7 @@ class Crossing:
             with TURN, silent(self.session):
                 return job()
         except (PySparkException, Py4JError, pa.ArrowException, OSError) as error:
-            condition = error.getCondition() if isinstance(error, PySparkException) else None
-            fault = condition or type(error).__name__
+            fault = type(error).__name__  # and not Spark's name for it, which raise_error lets a query choose
         # Spark's words quote cells of the table. Out here they are over, and not even our error's context holds them.
         raise DataError(
             f"the Spark session must compute; got its error {fault}; try data.count() and, where that works, whether "
@@ -64,25 +64,35 @@ class Crossing:
 @contextlib.contextmanager
 def silent(session: Any) -> Iterator[None]:
     """Keeps Spark's part of this process from logging, for its log quotes cells; a remote session logs elsewhere."""
-    virtual_machine = getattr(session, "_jvm", None)
-    if virtual_machine is None:
+    from pyspark.logger import PySparkLogger
+
+    with contextlib.ExitStack() as after:
+        for name in PYTHON_LOGGERS:
+            logger = PySparkLogger.getLogger(name)
+            after.callback(setattr, logger, "disabled", logger.disabled)
+            logger.disabled = True
+        virtual_machine = getattr(session, "_jvm", None)
+        if virtual_machine is not None:
+            after.enter_context(_silent_machine(virtual_machine.org.apache.logging.log4j))
         yield
-        return
-    logging = virtual_machine.org.apache.logging.log4j
-    context = logging.LogManager.getContext(False)
-    own = context.getConfiguration().getLoggers().get(LOGGER)  # the steward's, where there is one
+
+
+@contextlib.contextmanager
+def _silent_machine(log4j: Any) -> Iterator[None]:
+    context = log4j.LogManager.getContext(False)
+    own = context.getConfiguration().getLoggers().get(JAVA_LOGGER)  # the steward's, where there is one
     before = None if own is None else own.getLevel()
-    logging.core.config.Configurator.setLevel(LOGGER, logging.Level.OFF)
+    log4j.core.config.Configurator.setLevel(JAVA_LOGGER, log4j.Level.OFF)
     try:
         yield
     finally:
         # Where Spark is gone there is nothing left to tell, and the error on its way is to be seen.
         with contextlib.suppress(Exception):
             if before is None:
-                context.getConfiguration().removeLogger(LOGGER)
+                context.getConfiguration().removeLogger(JAVA_LOGGER)
                 context.updateLoggers()
             else:
-                logging.core.config.Configurator.setLevel(LOGGER, before)
+                log4j.core.config.Configurator.setLevel(JAVA_LOGGER, before)
 
 
 def held_back(job: Job) -> Job:

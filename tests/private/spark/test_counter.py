@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import Counter as Tally
 from collections.abc import Callable
 from pathlib import Path
@@ -238,10 +239,21 @@ def test_instants_are_read_in_utc_and_others_as_they_stand() -> None:
     inside.close()
 
 
+def said_by(name: str) -> list[str]:
+    """What a logger of pyspark says from now on."""
+    from pyspark.logger import PySparkLogger
+
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    PySparkLogger.getLogger(name).addHandler(handler)
+    return said
+
+
 def test_an_error_of_spark_holds_no_cell_and_is_not_logged() -> None:
     """A cast of text fails for good, in Spark's own code, and its words quote the cell."""
     schema = Schema([Numeric("n", lower=0, upper=9)])
-    session = spark()
+    session, said = spark(), said_by("SQLQueryContextLogger")
     for name, quoted in (("Alice Adams", False), ("Bob Brown", True)):
         frame = session.createDataFrame([(name,)], "s string").selectExpr("cast(s AS int) AS n")
         if quoted:  # what is held back
@@ -253,6 +265,7 @@ def test_an_error_of_spark_holds_no_cell_and_is_not_logged() -> None:
         assert error.value.__cause__ is None
         assert error.value.__context__ is None
         assert (name in log().read_text(errors="replace")) is quoted
+        assert any(name in text for text in said) is quoted
 
 
 def test_rows_stay_and_a_closed_counter_says_nothing() -> None:
