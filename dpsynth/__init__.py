@@ -17,6 +17,7 @@ from dpsynth.ledger.open import open_ledger
 from dpsynth.plan import Plan
 from dpsynth.private.draft import draft
 from dpsynth.private.ingest import check
+from dpsynth.private.spark.sources import SparkFiles
 from dpsynth.private.ticked import Ticked, ticked
 from dpsynth.release.release import Release, load
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
@@ -43,6 +44,7 @@ __all__ = [
     "Release",
     "Schema",
     "SettingError",
+    "SparkFiles",
     "Ticked",
     "TwinScores",
     "Workload",

@@ -237,8 +237,8 @@ def synthesize(
 
     data: pandas DataFrame, pyarrow Table, mapping of columns; the path of a CSV (.gz) or Parquet file, or of a folder
     of Parquet files, partitioned by name or not; the URI of such a file or folder in a store; an Arrow data set, or a
-    reader of batches; duckdb:///PATH?table=T or postgresql://USER@HOST/DATABASE?table=T for a table that stays in its
-    database, from where only counts come. What is large is read batch by batch into a private file (settings: rows_in).
+    reader of batches; a frame of Spark, duckdb:///PATH?table=T or postgresql://HOST/DATABASE?table=T, from where only
+    counts come. What is large is read batch by batch into a private file (settings: rows_in).
     schema: what is public about its columns. epsilon, delta: the promise for the whole release.
     synthesizer: a name from `synthesizers()`; "auto" chooses one from public facts alone. settings: its options.
     label: a column that will be predicted from the others. workload: which marginals matter (a `Workload`, or

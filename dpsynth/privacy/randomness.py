@@ -8,6 +8,7 @@ probability, as it takes to see which of the two is larger.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from fractions import Fraction
 from typing import Protocol
@@ -50,6 +51,33 @@ class OsEntropy:
     def words(self, count: int) -> NDArray[np.uint64]:
         """Fresh words from os.urandom, shape (count,); SettingError if count is negative."""
         return np.frombuffer(os.urandom(8 * _checked(count)), dtype=np.uint64)
+
+
+class ExpandedEntropy:
+    """Words that a secret decides, by SHAKE-256: for a choice that has to come out the same when it is made again.
+
+    secret: at least 32 random bytes; place: of the choice among those that are made with one secret.
+    Without the secret the words cannot be told from random ones, unless SHAKE-256 can be told from a random function.
+
+    >>> bool((ExpandedEntropy(b"s" * 32, 7).words(4) == ExpandedEntropy(b"s" * 32, 7).words(4)).all())
+    True
+    """
+
+    def __init__(self, secret: bytes, place: int) -> None:
+        if len(secret) < 32:
+            raise SettingError(f"secret must be at least 32 random bytes; got {len(secret)}; try 4 words of a source")
+        self._secret = secret + place.to_bytes(8, "big")
+        self._calls = 0
+
+    @property
+    def private(self) -> bool:
+        """False: whoever has the secret can reproduce the words, so no noise is made of them."""
+        return False
+
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """The words of the next call, shape (count,); SettingError if count is negative."""
+        call, self._calls = self._calls.to_bytes(8, "big"), self._calls + 1
+        return np.frombuffer(hashlib.shake_256(self._secret + call).digest(8 * _checked(count)), dtype=np.uint64)
 
 
 class InsecureTestEntropy:

@@ -64,7 +64,7 @@ def open_table(data: Data, names: Sequence[str]) -> Opened:
     if found is None:
         cells, problems = _in_memory(data, names)
         return Opened(problems, lambda: cells, lambda: iter([(cells, 1.0)]), lambda: 0)
-    problems = _absent(names, found.source.names)
+    problems = absent(names, found.source.names)
     skipped = {problem.column for problem in problems}
     wanted = [name for name in names if name not in skipped] if found.source.readable else []
     if not wanted:
@@ -77,6 +77,14 @@ def open_table(data: Data, names: Sequence[str]) -> Opened:
     )
 
 
+def parquet_files(where: Path | str) -> ParquetSource:
+    """Find a Parquet file, or a folder of them, by its path or URI. Raises DataError for anything else."""
+    found = _found(where, [])
+    if found is None or not isinstance(found.source, ParquetSource):
+        raise DataError("where must be the path or URI of Parquet files; got something else; try a .parquet file")
+    return found.source
+
+
 def read(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
     """The named columns of `data` in memory, and a problem for each that cannot be read; see `open_table`."""
     opened = open_table(data, names)
@@ -85,7 +93,7 @@ def read(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Prob
 
 def _in_memory(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tuple[Problem, ...]]:
     if isinstance(data, Mapping):
-        return _same_length({name: cells_of(data[name]) for name in names if name in data}, _absent(names, list(data)))
+        return _same_length({name: cells_of(data[name]) for name in names if name in data}, absent(names, list(data)))
     import pandas as pd
     import pyarrow as pa
 
@@ -95,12 +103,12 @@ def _in_memory(data: Data, names: Sequence[str]) -> tuple[dict[str, Cells], tupl
             "data must be a pandas DataFrame, an Arrow table, a mapping of columns or a path; "
             f"got {type(data).__name__}; try pandas.DataFrame(data)"
         )
-    problems = _absent(names, list(table.columns) if isinstance(table, pd.DataFrame) else table.column_names)
+    problems = absent(names, list(table.columns) if isinstance(table, pd.DataFrame) else table.column_names)
     skipped = {problem.column for problem in problems}
     return {name: cells_of(table[name]) for name in names if name not in skipped}, problems
 
 
-def _absent(names: Sequence[str], found: Sequence[object]) -> tuple[Problem, ...]:
+def absent(names: Sequence[str], found: Sequence[object]) -> tuple[Problem, ...]:
     """A problem for each wanted name that is not there, or there more than once.
 
     A similar name is proposed only beside another that is there: in a file without a header line, the names

@@ -96,9 +96,7 @@ def ingest_with_pool(
     unit (see `bounded_rows`, and `dpsynth.private.partitions` for rows on disk). The unit column and identifiers are
     dropped.
     """
-    schema.require_reviewed()
-    if unit.column is not None and unit.column in schema and not isinstance(schema[unit.column], Identifier):
-        raise SettingError(f"unit column ({unit.column}) must be declared as an identifier, or left out of the schema")
+    require_unit(schema, unit)
     if size is not None and rows_in is RowsIn.DISK:
         raise SettingError("rows_in ('disk') must be 'memory' with an audit pool; try that, or no pool")
     opened = open_table(data, _names(schema, unit.column))
@@ -118,6 +116,13 @@ def ingest_with_pool(
         if len(kept) < rows.count:
             rows = _at(rows, kept)
     return PrivateTable(schema, unit, [rows]), pool
+
+
+def require_unit(schema: Schema, unit: PrivacyUnit) -> None:
+    """Raises SchemaError for unreviewed items, SettingError for a unit column that would be counted; reads no data."""
+    schema.require_reviewed()
+    if unit.column is not None and unit.column in schema and not isinstance(schema[unit.column], Identifier):
+        raise SettingError(f"unit column ({unit.column}) must be declared as an identifier, or left out of the schema")
 
 
 def _at(rows: Rows, places: NDArray[np.intp]) -> Rows:

@@ -58,8 +58,7 @@ class MemoryCounter:
         A value that no bounded row holds any more is left out too: it must not be named.
         """
         rows = self._rows()
-        if not isinstance(self.schema[column], OpenCategorical):
-            raise SettingError(f"column ({column}) must be an open categorical one to list its values")
+        require_open(self.schema, column)
         labels = rows.labels[column]
         counts = _tallied(rows.ticks[column], len(labels))
         return {label: int(count) for label, count in zip(labels, counts, strict=True) if count}
@@ -69,11 +68,7 @@ class MemoryCounter:
 
         edges: increasing ticks of a Numeric or Datetime column; SettingError otherwise.
         """
-        rows, described = self._rows(), self.schema[column]
-        if not isinstance(described, Numeric | Datetime):
-            raise SettingError(f"column ({column}) must be numeric or datetime for a histogram")
-        if len(edges) < 2 or (np.diff(edges) <= 0).any():
-            raise SettingError(f"edges of {column!r} must be at least two ticks that increase")
+        rows, described = self._rows(), require_histogram(self.schema, column, edges)
         if described.ticks <= DENSE_TICKS:
             below = np.concatenate([[0], np.cumsum(_tallied(rows.ticks[column], described.ticks))])
             return np.diff(below[np.clip(edges, 0, described.ticks)])
@@ -139,6 +134,22 @@ class MemoryCounter:
         for column, codes in encoded(codec, new, rows, self.schema).items():
             self._encoded[column] = codec[column], codes
         return {column: self._encoded[column][1] for column in columns}
+
+
+def require_open(schema: Schema, column: str) -> None:
+    """Raises SettingError for a column whose values are not to be listed."""
+    if not isinstance(schema[column], OpenCategorical):
+        raise SettingError(f"column ({column}) must be an open categorical one to list its values")
+
+
+def require_histogram(schema: Schema, column: str, edges: NDArray[np.int64]) -> Numeric | Datetime:
+    """The column of a histogram; SettingError for another kind of column, and for edges that do not increase."""
+    described = schema[column]
+    if not isinstance(described, Numeric | Datetime):
+        raise SettingError(f"column ({column}) must be numeric or datetime for a histogram")
+    if len(edges) < 2 or (np.diff(edges) <= 0).any():
+        raise SettingError(f"edges of {column!r} must be at least two ticks that increase")
+    return described
 
 
 def _tallied(ticks: Column, limit: int) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1 << 18
 # Batches that are decoded ahead, and files that are opened ahead: with BATCH_ROWS this bounds what is in memory.
 BATCHES_AHEAD, FILES_AHEAD = 4, 2
+Stamps = list[tuple[str, int | None, int | None]]
 UNREAD_BYTES = 8  # of a value once it is read, roughly, whatever it takes in the file
 
 
@@ -72,8 +74,41 @@ class ParquetSource:
         for batch in scanner.to_batches():
             done += batch.num_rows
             yield batch, min(done / rows, 1.0)
-        if _stamps(scanned) != before:
-            raise DataError("files of the data must not change while they are read; try again once nobody writes them")
+        _require_same(before, _stamps(scanned))
+
+    def pieces(self, names: Sequence[str]) -> Pieces:
+        """The named columns, row group by row group, for processes that share the work."""
+        scanned = _with_dictionaries(self.files, names)
+        groups = [group for file in scanned.get_fragments() for group in file.split_by_row_group()]
+        return Pieces(tuple(names), tuple(groups), scanned.schema)
+
+    @cached_property
+    def stamps(self) -> Stamps:
+        """Name, size and time of the last change of each file when this was first asked for."""
+        return _stamps(self.files)
+
+    def require_unchanged(self) -> None:
+        """Raises DataError when a file is not what it was when `stamps` was first asked for."""
+        _require_same(self.stamps, _stamps(self.files))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pieces:
+    """Row groups of Parquet files, each to be read by itself in any process that reaches the files as this one does."""
+
+    names: tuple[str, ...]
+    groups: tuple[Any, ...]
+    schema: Any
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def batches(self, number: int) -> Iterator[pa.RecordBatch]:
+        """The batches of one row group, read by one thread. Arrow's own errors pass."""
+        scanner = self.groups[number].scanner(
+            schema=self.schema, columns=list(self.names), batch_size=BATCH_ROWS, use_threads=False
+        )
+        yield from scanner.to_batches()
 
 
 def open_parquet(where: Path | str) -> ParquetSource:
@@ -158,7 +193,12 @@ def _with_dictionaries(files: Any, names: Sequence[str]) -> Any:
     return dataset.FileSystemDataset(fragments, pa.schema(fields), reader, files.filesystem)
 
 
-def _stamps(files: Any) -> list[tuple[str, int | None, int | None]]:
+def _require_same(before: Stamps, after: Stamps) -> None:
+    if before != after:
+        raise DataError("files of the data must not change while they are read; try again once nobody writes them")
+
+
+def _stamps(files: Any) -> Stamps:
     """Name, size and time of the last change of each file."""
     if not hasattr(files, "files"):
         return []

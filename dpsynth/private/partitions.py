@@ -35,7 +35,7 @@ class SpooledUnits:
 
     def append(self, keys: NDArray[np.uint64]) -> None:
         """Put rows at the end. keys: see `unit_keys`."""
-        part = ((keys[:, 0] * SPREAD) >> np.uint64(56)).astype(np.uint8)
+        part = part_of(keys)
         order = np.argsort(part, kind="stable")
         records = np.empty(len(keys), dtype=RECORD)
         records["row"] = self._rows + order
@@ -55,7 +55,7 @@ class SpooledUnits:
             records = self._part(part)
             if not len(records):
                 continue
-            stays = bounded_rows(_dense(records["first"], records["second"]), max_rows, source)
+            stays = bounded_rows(dense_units(records["first"], records["second"]), max_rows, source)
             rows = np.delete(records["row"], stays)
             np.bitwise_or.at(bits, rows >> np.uint64(3), (np.uint8(128) >> (rows & np.uint64(7)).astype(np.uint8)))
             going += len(rows)
@@ -73,8 +73,13 @@ class SpooledUnits:
         return records
 
 
-def _dense(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Dense codes of pairs of words."""
+def part_of(keys: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """The part, of PARTS, that each row goes to, by its unit's key alone. keys: see `unit_keys`."""
+    return ((keys[:, 0] * SPREAD) >> np.uint64(56)).astype(np.uint8)
+
+
+def dense_units(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Dense codes of units by the two words of their keys."""
     import pandas as pd
 
     codes, _ = pd.factorize(first)

@@ -24,6 +24,7 @@ from dpsynth.release.certificate import Certificate
 from dpsynth.release.content import content_digest
 from dpsynth.release.directory import Directory
 from dpsynth.release.documents import to_document
+from dpsynth.release.parts import PART_ROWS, Parts
 from dpsynth.release.plain_words import plain_words
 from dpsynth.release.tables import as_arrow, date_formats, parquet_parts, read_parquet, write_csv, write_parquet
 from dpsynth.schema.schema import Schema
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 MODEL_FORMAT = "dpsynth-model"
 MODEL_VERSION = 1
-# Rows that are drawn, and written, at a time: 15 columns of them take some 100 MB.
-PART_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,18 +98,25 @@ class Release:
 
         Privacy: free, as `sample`.
         """
+        parts = self._parts(rows, seed)
+        return in_turn(parts.part, range(parts.count))
+
+    def sample_in_spark(self, session: Any, rows: int | None = None, *, seed: int | None = None) -> Any:
+        """The rows of `sample_parts` as a frame of Spark, a part in each partition, for any number of rows.
+
+        session: of Spark; its executors need dpsynth. Labels are text there, whole numbers have 64 bits, and moments
+        are TIMESTAMP_NTZ. Raises SettingError when rows or seed is negative.
+
+        Privacy: free, as `sample`.
+        """
+        return self._parts(rows, seed).in_spark(session)
+
+    def _parts(self, rows: int | None, seed: int | None) -> Parts:
         wanted = self.rows if rows is None else rows
         for name, value in (("rows", wanted), ("seed", 0 if seed is None else seed)):
             if value < 0:
                 raise SettingError(f"{name} ({value}) must not be negative; try 0 or more")
-        entropy = np.random.SeedSequence(seed).entropy
-
-        def part(first: int) -> pd.DataFrame:
-            own = np.random.SeedSequence(entropy, spawn_key=(first // PART_ROWS,) if first else ())
-            rng, count = np.random.default_rng(own), min(wanted - first, PART_ROWS)
-            return self.codec.decode(self.model.sample(count, rng, method="rounded"), count, rng, first_row=first)
-
-        return in_turn(part, range(0, max(wanted, 1), PART_ROWS))
+        return Parts(self.codec, self.model, wanted, np.random.SeedSequence(seed).entropy, PART_ROWS)
 
     def save(self, path: Path | str, *, overwrite: bool = False, quote_formulas: bool = False) -> Path:
         """Write the release into a new directory, all or nothing; returns the directory.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dpsynth.privacy.randomness import EntropySource, OsEntropy
 from dpsynth.private import partitions
-from dpsynth.private.partitions import SpooledUnits, _dense
+from dpsynth.private.partitions import SpooledUnits, dense_units
 from dpsynth.private.spool import Spool
 from tests.private.test_bounding import ALPHA, UNITS, subset_p_value
 
@@ -53,7 +53,7 @@ def test_units_that_follow_each_other_go_to_all_parts() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=20))
 def test_pairs_that_share_their_first_word_stay_apart(pairs: list[tuple[int, int]]) -> None:
     first, second = (np.array([pair[place] for pair in pairs], dtype=np.uint64) for place in (0, 1))
-    codes = _dense(first, second)
+    codes = dense_units(first, second)
     both = set(zip(pairs, codes.tolist(), strict=True))
     assert len(both) == len(set(pairs)) == len(set(codes.tolist()))
     assert sorted(set(codes.tolist())) == list(range(len(set(pairs))))

@@ -15,8 +15,9 @@ from dpsynth.privacy.randomness import EntropySource
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.coded_rows import CodedRows
 from dpsynth.private.cover import Cover, Layout, lay_out, plan_cover
+from dpsynth.private.ingest import require_unit
 from dpsynth.private.kept_marginals import KeptMarginals
-from dpsynth.private.memory import FEATURE_ROWS
+from dpsynth.private.memory import FEATURE_ROWS, require_histogram, require_open
 from dpsynth.private.spool import slices
 from dpsynth.private.warehouse.address import Warehouse
 from dpsynth.private.warehouse.codes_sql import coded, search
@@ -24,7 +25,6 @@ from dpsynth.private.warehouse.connect import connect
 from dpsynth.private.warehouse.connection import Connection
 from dpsynth.private.warehouse.dialect import whole_type
 from dpsynth.private.warehouse.taken_in import BOUNDED, TickNames, take_in
-from dpsynth.schema.columns import Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
 
 # Cliques that are counted in one statement, each in a scan of its own; grouping sets took twice to three times as long.
@@ -63,11 +63,7 @@ class WarehouseCounter:
 
         Privacy: a row map, then at most `unit.max_rows` rows of each unit; see `take_in`.
         """
-        schema.require_reviewed()
-        if unit.column is not None and unit.column in schema and not isinstance(schema[unit.column], Identifier):
-            raise SettingError(
-                f"unit column ({unit.column}) must be declared as an identifier, or left out of the schema"
-            )
+        require_unit(schema, unit)
         connection = connect(warehouse)
         try:
             return cls(connection, schema, take_in(connection, schema, unit, source))
@@ -90,8 +86,7 @@ class WarehouseCounter:
     def frequencies(self, column: str) -> dict[str, int]:
         """Rows of each value that an open categorical column holds; missing values are left out."""
         connection = self._connection()
-        if not isinstance(self.schema[column], OpenCategorical):
-            raise SettingError(f"column ({column}) must be an open categorical one to list its values")
+        require_open(self.schema, column)
         name = self._names[column]
         found = connection.rows(f"SELECT {name}, count(*) FROM {self._rows()} WHERE {name} IS NOT NULL GROUP BY {name}")
         return {bytes(value).decode("utf-8"): int(count) for value, count in found}
@@ -102,11 +97,8 @@ class WarehouseCounter:
         edges: increasing ticks of a Numeric or Datetime column; SettingError otherwise.
         """
         connection = self._connection()
-        if not isinstance(self.schema[column], Numeric | Datetime):
-            raise SettingError(f"column ({column}) must be numeric or datetime for a histogram")
+        require_histogram(self.schema, column, edges)
         ends = [int(edge) for edge in edges]
-        if len(ends) < 2 or (np.diff(ends) <= 0).any():
-            raise SettingError(f"edges of {column!r} must be at least two ticks that increase")
         name = self._names[column]
         inside = f"{name} >= {max(ends[0], 0)} AND {name} < {ends[-1]}"
         pieces = [(start, number) for number, start in enumerate(ends[:-1])]
