@@ -18,6 +18,7 @@ from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.coded_rows import CodedRows
 from dpsynth.private.cover import lay_out, plan_cover
 from dpsynth.private.ingest import require_unit
+from dpsynth.private.kept_marginals import KeptMarginals
 from dpsynth.private.kernels import sum_down
 from dpsynth.private.memory import MemoryCounter, require_histogram, require_open
 from dpsynth.private.spark import counting
@@ -48,7 +49,7 @@ class SparkCounter:
     What arrives: one number for `total`, one for each cell of the counted cliques (of a cover of those that are asked
     for), interval or feature, each summed over all rows. `frequencies` is the one exception: it names the values of
     an open column, each with its count, as the protocol demands of every counter, for partition selection to decide
-    which may be named.
+    which may be named. Marginals are kept, so that asking again reads no rows.
 
     After `close`, which lets the executors delete their blocks, every method but `schema` raises SessionClosedError.
     Every method raises DataError, without Spark's words, when Spark fails for good; a task that fails is run again by
@@ -59,6 +60,7 @@ class SparkCounter:
         self._crossing = crossing
         self._held = [blocks]
         self._form = form
+        self._kept = KeptMarginals()
 
     @classmethod
     def of(cls, data: DataFrame | SparkFiles, schema: Schema, unit: PrivacyUnit, source: EntropySource) -> SparkCounter:
@@ -110,20 +112,9 @@ class SparkCounter:
         return self._summed([column], len(edges) - 1, lambda counter: counter.histogram(column, edges))
 
     def marginals(self, codec: Codec, cliques: Sequence[Clique]) -> dict[Clique, NDArray[np.int64]]:
-        """Rows in each cell of each clique, shape `codec.domain.shape(clique)`."""
+        """Rows in each cell of each clique, shape `codec.domain.shape(clique)`; the arrays are read-only."""
         self._blocks()
-        wanted = list(dict.fromkeys(map(tuple, cliques)))
-        counted = [clique for clique in wanted if clique]
-        answers: dict[Clique, NDArray[np.int64]] = {}
-        if counted:
-            cover = plan_cover(codec.domain, counted)
-            columns = [codec[column].source for clique in cover.cliques for column in clique]
-            partial = counting.of_cliques(codec, self.schema, cover)
-            flat = self._partials(columns, lay_out(codec.domain, cover).cells, partial)
-            answers = dict(sum_down(flat, codec.domain, cover, counted))
-        if () in wanted:
-            answers[()] = np.array(self.total(), dtype=np.int64)
-        return answers
+        return self._kept.answer(codec, cliques, self.total, lambda unknown: self._counted(codec, unknown))
 
     def sums(self, codec: Codec, features: FeatureMap) -> NDArray[np.int64]:
         """Sum over all rows of the feature vector of the row's codes, int64 of shape (features.length,)."""
@@ -144,11 +135,19 @@ class SparkCounter:
         for blocks in self._held:
             discard(self._crossing, blocks)
         self._held.clear()
+        self._kept.clear()
 
     def _blocks(self) -> DataFrame:
         if not self._held:
             raise SessionClosedError("private rows must be read before the table is closed; try a new session")
         return self._held[0]
+
+    def _counted(self, codec: Codec, cliques: Sequence[Clique]) -> dict[Clique, NDArray[np.int64]]:
+        cover = plan_cover(codec.domain, cliques)
+        columns = [codec[column].source for clique in cover.cliques for column in clique]
+        partial = counting.of_cliques(codec, self.schema, cover)
+        flat = self._partials(columns, lay_out(codec.domain, cover).cells, partial)
+        return dict(sum_down(flat, codec.domain, cover, cliques))
 
     def _summed(self, columns: Sequence[str], length: int, ask: Ask) -> NDArray[np.int64]:
         """What counters of all blocks answer, added up. columns: of the schema, those that are asked about."""
