@@ -30,7 +30,7 @@ AHEAD_BYTES = 800_000_000
 # A table's values take as much in memory before they are read, and decide where its rows go.
 TYPICAL_VALUE_BYTES = 8
 
-_TRIAL_ROWS, _TRIAL_COLUMNS, _TRIAL_SECONDS = 1 << 20, 12, 0.045
+_TRIAL_ROWS, _TRIAL_COLUMNS, _TRIAL_SECONDS = 1 << 20, 12, 0.15
 
 
 @dataclass(frozen=True)

@@ -187,20 +187,23 @@ class PostgresStore:
         `build` is called again when another writer came first, or the connection was lost before the commit.
         """
         written: tuple[Entry, ...] = ()
+        own = ""  # the server's number of the transaction that went on to its commit
 
         def transaction(connection: Connection) -> tuple[Entry, ...]:
-            nonlocal written
+            nonlocal written, own
             _lock(connection, f"ledger {self._address.ledger}")
             self._catch_up(connection)
-            # The answer to an earlier attempt's commit was lost, but with the lock in hand its outcome is final.
-            if written and self._holds(connection, written[-1]):
+            # The answer to an earlier attempt's commit was lost, but with the lock in hand its outcome is final. The
+            # entry itself would prove nothing: another program that wanted the same in the same second wrote the same.
+            if own and _committed(connection, own):
                 return written
-            written = tuple(build(self._book))
+            own, written = "", tuple(build(self._book))
             for entry in written:
                 if connection.execute(_WRITE, (self._address.ledger, *entry.row())).rowcount != 1:
                     raise LedgerError(
                         f"{self._address} must keep every entry; got none kept; try `dpsynth ledger verify`"
                     )
+            own = _transaction_number(connection)
             return written
 
         with self._turn:
@@ -279,12 +282,6 @@ class PostgresStore:
         news = _by_batches(lambda after: self._batch(connection, after), self._book.seq - 1)
         catch_up(self._book, news)
 
-    def _holds(self, connection: Connection, entry: Entry) -> bool:
-        found = connection.execute(
-            "SELECT hash FROM dpsynth.entries WHERE ledger = %s AND seq = %s", (self._address.ledger, entry.seq)
-        ).fetchone()
-        return found == (entry.hash,)
-
     def _make_ledger(self, connection: Connection) -> bool:
         made = "INSERT INTO dpsynth.ledgers (name) VALUES (%s) ON CONFLICT DO NOTHING"
         return connection.execute(made, (self._address.ledger,)).rowcount == 1
@@ -330,6 +327,17 @@ def _lock(connection: Connection, what: str) -> None:
     """Wait for our turn; the lock goes with the transaction, or with the connection of a client that died."""
     number = int.from_bytes(hashlib.sha256(f"dpsynth {what}".encode()).digest()[:8], "big", signed=True)
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (number,))
+
+
+def _transaction_number(connection: Connection) -> str:
+    """The server's number of this transaction, which no other ever has."""
+    found = connection.execute("SELECT CAST(pg_current_xact_id() AS text)").fetchone()
+    return "" if found is None else str(found[0])
+
+
+def _committed(connection: Connection, number: str) -> bool:
+    """Whether the transaction of this number took place."""
+    return connection.execute("SELECT pg_xact_status(CAST(%s AS xid8))", (number,)).fetchone() == ("committed",)
 
 
 def _came_second(error: psycopg.Error) -> bool:

@@ -26,6 +26,9 @@ FloatArray = npt.NDArray[np.float64]
 
 MOST_TOGETHER = 24  # more choices are priced in parts, which is 1 % dearer and keeps the numbers small
 SMALLEST_RANGE, LARGEST_RANGE = 1e-9, 20.0  # outside, the single prices are charged: floats would not do
+LARGEST_TOGETHER = (
+    6.0  # mu of the single prices; beyond, tests with a power of nearly 1 decide, and floats would not do
+)
 CELLS = 256  # of the grid, for one range; the price is too high by about 2 / CELLS of itself
 
 _RANGE_BITS = 36
@@ -83,14 +86,20 @@ def range_of_picks(budget: Cost, picks: int) -> float:
 def mu_of_picks(eta: float, picks: int) -> float:
     """Upper bound on the mu of up to `picks` adaptive choices of range `eta`: 1 to MOST_TOGETHER of them.
 
-    Never above picks^(1/2) mu_of_range(eta), the sum of the single prices.
+    Never above picks^(1/2) mu_of_range(eta), the sum of the single prices. Where that is large, in two halves.
     """
     if not 1 <= picks <= MOST_TOGETHER:
         raise SettingError(f"picks ({picks}) must be from 1 to {MOST_TOGETHER}; try cost_of_picks")
     if picks == 1:
         return mu_of_range(eta)
     single: float = math.sqrt(picks) * mu_of_range(eta) * (1 + 1e-15)
-    return min(single, mu_above(*worst_profile(eta, picks))) if SMALLEST_RANGE <= eta <= LARGEST_RANGE else single
+    if not SMALLEST_RANGE <= eta <= LARGEST_RANGE:
+        return single
+    if single > LARGEST_TOGETHER:
+        return min(
+            single, math.hypot(*(mu_of_picks(eta, half) for half in (picks // 2, picks - picks // 2))) * (1 + 1e-15)
+        )
+    return min(single, mu_above(*worst_profile(eta, picks)))
 
 
 def worst_profile(eta: float, picks: int, cells: int = CELLS) -> tuple[float, FloatArray]:

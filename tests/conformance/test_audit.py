@@ -68,7 +68,7 @@ def proved(asked, pair, runs, source, program=None):
 @pytest.mark.parametrize(("relation", "pair"), [("add-remove", ADDED), ("replace-one", REPLACED)])
 def test_what_is_proved_is_at_most_the_promise(name, relation, pair):
     asked = request(name, relation=relation)
-    assert proved(asked, pair, 20 if name in NETWORKS else 60, OsEntropy()).mu <= asked.budget.mu
+    assert proved(asked, pair, 20 if name in NETWORKS else 40, OsEntropy()).mu <= asked.budget.mu
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - NETWORKS))

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +315,42 @@ def test_a_connection_lost_around_the_commit_writes_once(
         assert next(losses, None) is None, "nothing was lost, so nothing was tried"
         monkeypatch.undo()
         assert [entry.kind for entry in ledger._store.entries()] == ["CAP", "RESERVE", "TOUCHED"]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_equal_entry_of_another_program_is_not_taken_for_ones_own(
+    url: str, lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two programs touch one request in the same second, so that their entries are the same: one alone may go on."""
+    locks: list[str] = []
+    monkeypatch.setattr(postgres, "_lock", lambda connection, what: locks.append(what))
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr("dpsynth.ledger.ledger._now", lambda: moment)
+    with Ledger.init(url, 1.0, "people") as slow, open_ledger(url) as quick:
+        charge(slow, "a")
+        store, leave, overtaken = slow._store, psycopg.Transaction.__exit__, iter([True])
+        look = store._catch_up  # type: ignore[attr-defined]
+
+        def overtake(connection: Any) -> None:
+            look(connection)
+            if not lost and locks and next(overtaken, False):
+                quick.touched("a")
+
+        def lose(self: Any, *error: Any) -> Any:
+            drafted = self.connection.execute("SELECT max(seq) FROM dpsynth.entries").fetchone() == (3,)
+            if lost and drafted and next(overtaken, False):
+                self.connection.close()  # before its commit, and then the other one came
+                quick.touched("a")
+                raise psycopg.OperationalError("server closed the connection unexpectedly")
+            return leave(self, *error)
+
+        locks.clear()
+        monkeypatch.setattr(store, "_catch_up", overtake)
+        monkeypatch.setattr(psycopg.Transaction, "__exit__", lose)
+        with pytest.raises(LedgerError):
+            slow.touched("a")
+        assert next(overtaken, None) is None, "nobody came first"
+        assert [entry.kind for entry in quick._store.entries()] == ["CAP", "RESERVE", "TOUCHED"]
 
 
 def test_the_build_sees_the_newer_book_after_it_came_second(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from dp_accounting.pld import privacy_loss_distribution as pld
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 from scipy.special import ndtri
@@ -161,6 +161,8 @@ def test_an_independent_judge_agrees(eta, picks):
             assert understated.delta(0.0) < judged.get_delta_for_epsilon(0.0)
 
 
+@example(2.0, 24)
+@example(2.125, 16)
 @given(st.floats(-12, 3), st.integers(1, 60))
 def test_never_above_the_single_prices_and_never_below_fewer_picks_or_a_smaller_range(log_eta, picks):
     eta = math.exp(log_eta)
