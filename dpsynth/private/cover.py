@@ -133,35 +133,42 @@ def _merged(
     for place, clique in enumerate(wanted):
         member[[position[column] for column in clique], place] = True
     cells = np.array([domain.cells(clique) for clique in wanted], dtype=np.int64)
+    length, positions = member.sum(axis=0), np.arange(len(sizes)) @ member
     by_size = np.argsort(-cells, kind="stable")
     covered = np.zeros(len(wanted), dtype=np.bool_)
     for start in by_size:
         if covered[start]:
             continue
         open_cliques = np.flatnonzero(~covered)
-        columns = _grow(member[:, open_cliques], cells[open_cliques], sizes, member[:, start], max_cells)
-        inside = np.logical_not(member[~columns].any(axis=0))
+        known = length[open_cliques], positions[open_cliques], cells[open_cliques]
+        columns = _grow(member, open_cliques, *known, sizes, member[:, start], max_cells)
+        inside = member[columns].sum(axis=0) == length
         covered |= inside
         yield tuple(domain.columns[place] for place in np.flatnonzero(columns)), inside
 
 
 def _grow(
-    member: npt.NDArray[np.bool_], cells: IntArray, sizes: IntArray, start: npt.NDArray[np.bool_], max_cells: int
+    member: npt.NDArray[np.bool_],
+    open_cliques: IntArray,
+    outside: IntArray,
+    position_sum: IntArray,
+    outside_cells: IntArray,
+    sizes: IntArray,
+    start: npt.NDArray[np.bool_],
+    max_cells: int,
 ) -> npt.NDArray[np.bool_]:
     """Columns (a mask) reached from `start` by adding, while they fit, those that complete the most cliques.
 
-    For each open clique three numbers about its columns outside the growing one are kept up to date:
-    how many they are, the sum of their positions (the position itself, when it is one), and their cells.
+    For each open clique three numbers about its columns outside the growing one are kept up to date, in arrays that
+    are ours: how many they are, the sum of their positions (the position itself, when it is one), and their cells.
     """
-    place = np.arange(len(sizes))
     columns = np.zeros(len(sizes), dtype=np.bool_)
-    outside, position_sum, outside_cells = member.sum(axis=0), place @ member, cells.copy()
     grown_cells, added = 1, np.flatnonzero(start)
     while True:
         for column in added:
             columns[column] = True
             grown_cells *= int(sizes[column])
-            touched = member[column]
+            touched = member[column, open_cliques]
             outside -= touched
             position_sum -= column * touched
             outside_cells[touched] //= sizes[column]
@@ -173,4 +180,4 @@ def _grow(
         gain = np.where(single, completed[np.where(single, position_sum, 0)], 1)
         # Most completed cliques first, then fewest added cells, then the earliest: integers, so every machine agrees.
         rank = np.where(fits, gain * (max_cells + 1) - outside_cells, np.iinfo(np.int64).min)
-        added = np.flatnonzero(member[:, int(np.argmax(rank))] & ~columns)
+        added = np.flatnonzero(member[:, open_cliques[int(np.argmax(rank))]] & ~columns)
