@@ -16,11 +16,13 @@ from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
 from dpsynth.plan import Plan
 from dpsynth.private.draft import draft
+from dpsynth.private.header import column_names
 from dpsynth.private.ingest import check
 from dpsynth.private.spark.sources import SparkFiles
 from dpsynth.private.ticked import Ticked, ticked
 from dpsynth.release.release import Release, load
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
+from dpsynth.schema.importers.importer import import_schema
 from dpsynth.schema.schema import Schema
 from dpsynth.synthesizers.catalogue import synthesizers
 from dpsynth.twins import TwinScores, twin_scores
@@ -50,8 +52,10 @@ __all__ = [
     "Workload",
     "__version__",
     "check",
+    "column_names",
     "draft",
     "forecast",
+    "import_schema",
     "load",
     "open_ledger",
     "plan",
