@@ -33,7 +33,7 @@ def ask(
     answers: Annotated[
         Path | None,
         typer.Option(
-            help="File (YAML) that keeps answers as you go, and gives those that it holds; by default beside the schema."
+            help="File (YAML) that keeps answers as you go and gives those that it holds; by default beside the schema."
         ),
     ] = None,
 ) -> None:

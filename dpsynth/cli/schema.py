@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpsynth.cli import completion
 from dpsynth.cli.ask import ask
 from dpsynth.cli.options import Json, PrivateTable, SchemaFile, UnitColumn
 from dpsynth.cli.output import print_json, refuse_existing
@@ -61,6 +62,7 @@ def import_(
         typer.Option(
             "--format",
             metavar="FORMAT",
+            autocompletion=completion.import_formats,
             help="pandera, frictionless, json-schema, dbt, great-expectations, sql, or postgresql, mysql, sqlite, "
             "duckdb; by default seen from the file.",
         ),
@@ -160,7 +162,15 @@ def confirm(
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="Schema file, such as schema.yaml of a release.")],
-    to: Annotated[str, typer.Option("--to", metavar="TOOL", help="pandera, great-expectations or dbt.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="TOOL",
+            help="pandera, great-expectations or dbt.",
+            autocompletion=completion.export_targets,
+        ),
+    ],
     out: Annotated[Path | None, typer.Option(help="New file; by default it is printed.")] = None,
 ) -> None:
     """Print a schema as checks of another tool, which every synthetic table made with it passes."""

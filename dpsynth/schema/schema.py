@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from dpsynth.errors import Problem, SchemaError, SettingError
 from dpsynth.schema import files
+from dpsynth.schema.card import schema_card
 from dpsynth.schema.columns import Column
 from dpsynth.schema.provenance import OPEN, UNANSWERED, UNREVIEWED, provenance
 from dpsynth.schema.questions import words_of
@@ -99,6 +100,10 @@ class Schema:
         texts = "<unreviewed>" if self.unreviewed() else repr(self.missing_values)
         missing = f", missing_values={texts}" if self.missing_values else ""
         return f"Schema([{', '.join(map(repr, self.columns))}]{rows}{missing})"
+
+    def _repr_html_(self) -> str:
+        """A card for notebooks; what nobody answers for stays out of it."""
+        return schema_card(self)
 
     def provenance(self) -> tuple[tuple[str, str, str], ...]:
         """Every public item as (column, item, who declared it public)."""
