@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 # Pages at the top of the repository, and their names on the site.
@@ -19,8 +18,8 @@ TOP = {
     "CONTRIBUTING.md": "project/contributing.md",
 }
 SKIPPED = ("site",)
-_LINK = re.compile(r"(?<!!)(\[[^\]\n]*\])\(\s*<?([^)\s>]+)>?\)")
-_CODE = re.compile(r"(`[^`\n]*`)")
+# A link, whose words may hold code; or code, which holds no link.
+_LINK = re.compile(r"(?<!!)(\[(?:[^\]\n`]|`[^`\n]*`)*\])\(\s*<?([^)\s>]+)>?\)|`[^`\n]*`")
 _FENCE = re.compile(r"^(`{3,}|~{3,})", re.MULTILINE)
 
 
@@ -86,8 +85,8 @@ def _toctree(place: Path, children: list[Path]) -> str:
 
 def _links(text: str) -> list[str]:
     """Targets within the repository, in order; code holds none."""
-    found = [target for prose in _prose(text)[::2] for _, target in _LINK.findall(_CODE.sub("`", prose))]
-    return [target for target in found if not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|#", target)]
+    found = [target for prose in _prose(text)[::2] for _, target in _LINK.findall(prose)]
+    return [target for target in found if target and not re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|#", target)]
 
 
 def _relinked(text: str, source: Path, places: dict[Path, Path], root: Path) -> str:
@@ -96,6 +95,8 @@ def _relinked(text: str, source: Path, places: dict[Path, Path], root: Path) -> 
 
     def relink(match: re.Match[str]) -> str:
         words, target = match[1], match[2]
+        if words is None:
+            return match[0]
         path, hash_mark, anchor = target.partition("#")
         if not path or re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", target):
             return match[0]
@@ -105,12 +106,7 @@ def _relinked(text: str, source: Path, places: dict[Path, Path], root: Path) -> 
             return words[1:-1] if linked.exists() else match[0]
         return f"{words}({Path(os.path.relpath(place, here)).as_posix()}{hash_mark}{anchor})"
 
-    return "".join(part if index % 2 else _in_prose(relink, part) for index, part in enumerate(_prose(text)))
-
-
-def _in_prose(relink: Callable[[re.Match[str]], str], prose: str) -> str:
-    """With every link changed that does not stand in code."""
-    return "".join(part if index % 2 else _LINK.sub(relink, part) for index, part in enumerate(_CODE.split(prose)))
+    return "".join(part if index % 2 else _LINK.sub(relink, part) for index, part in enumerate(_prose(text)))
 
 
 def _prose(text: str) -> list[str]:

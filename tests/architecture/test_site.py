@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
         "docs/README.md": "# Docs\n\n[guides](how-to/README.md), [security](../SECURITY.md), [licence](../LICENSE)\n",
         "docs/how-to/README.md": "# Guides\n\n- [Brew](brew.md): tea\n- [Bake](bake.md#oven): bread\n",
         "docs/how-to/bake.md": "# Bake\n\n## Oven\n\n```sh\n[no](link.md)\n```\n\n[up](../README.md), `[no](x.md)`\n",
-        "docs/how-to/brew.md": "# Brew\n\n[code](../../room/README.md), [site](https://example.org/x.md)\n",
+        "docs/how-to/brew.md": "# Brew\n\n[`code`](../../room/README.md), [site](https://example.org/x.md)\n",
         "docs/site/notes.md": "# No page of the site\n",
         "room/README.md": "# A room of the code\n",
         "SECURITY.md": "# Security\n",
@@ -62,7 +62,7 @@ def test_the_navigation_follows_the_readmes(root: Path, tmp_path: Path) -> None:
     assert "[up](../index.md), `[no](x.md)`" in (target / "how-to" / "bake.md").read_text()
     assert "```sh\n[no](link.md)\n```" in (target / "how-to" / "bake.md").read_text()
     brew = (target / "how-to" / "brew.md").read_text()
-    assert "[code](../project/code/room/README.md), [site](https://example.org/x.md)" in brew
+    assert "[`code`](../project/code/room/README.md), [site](https://example.org/x.md)" in brew
     assert not list(target.rglob("notes.md"))
 
 
