@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dpsynth
@@ -40,6 +40,7 @@ class Whole(HTMLParser):
         self.text += data
 
 
+@settings(max_examples=25)
 @given(st.text(), st.lists(st.tuples(st.text(), st.text()), max_size=3))
 def test_whatever_is_shown_stays_text(title: str, facts: list[tuple[str, str]]) -> None:
     page = Whole(card(title, facts, headings=[title], rows=[[name] for name, _ in facts], warning=title, note=title))

@@ -88,6 +88,7 @@ def _signature(each: Any, *, bound: bool = False) -> str:
     parameters = list(signature.parameters.values())[1 if bound else 0 :]
     kept = [one.replace(default=_Shown(one.default)) for one in parameters]
     text = str(signature.replace(parameters=kept))
+    text = text.removesuffix(" -> None") if inspect.isclass(each) else text
     return re.sub(r"(: |-> )'([^']*)'", r"\1\2", text)
 
 

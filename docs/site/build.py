@@ -20,14 +20,16 @@ def sources(root: Path, target: Path) -> None:
     """Everything that Sphinx reads, in the folder `target`."""
     sys.path[:0] = [str(root), str(SITE)]
     from api import write_api
+    from commands import write_commands
     from pages import project_index, stage
 
     stage(root, target)
     project_index(target)
     write_api(target)
+    write_commands(target)
     reference = target / "reference" / "index.md"
     text = reference.read_text(encoding="utf-8")
-    toctree = "\n\n```{toctree}\n:hidden:\n\napi/index\n```\n"
+    toctree = "\n\n```{toctree}\n:hidden:\n\noptions\napi/index\n```\n"
     reference.write_text(text + toctree, encoding="utf-8")
 
 

@@ -27,11 +27,6 @@ def module(name: str) -> ModuleType:
 pages, api = module("pages"), module("api")
 
 
-def sphinx(sources: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "dummy", "-c", str(SITE)]
-    return subprocess.run([*command, str(sources), str(out)], capture_output=True, text=True, cwd=ROOT)
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A small repository with a page in each place."""
@@ -66,25 +61,20 @@ def test_the_navigation_follows_the_readmes(root: Path, tmp_path: Path) -> None:
     assert not list(target.rglob("notes.md"))
 
 
-def test_planted_faults_fail_the_build(root: Path, tmp_path: Path) -> None:
+def test_the_build_finds_planted_faults_and_no_others(tmp_path: Path) -> None:
+    """One build of the whole site with three faults in it: an unlisted page, a dead link, a missing heading."""
     pytest.importorskip("furo")
-    (root / "docs" / "how-to" / "roast.md").write_text("# Roast\n")
-    (root / "docs" / "how-to" / "bake.md").write_text("# Bake\n\n## Oven\n\n[x](gone.md), [y](brew.md#nowhere)\n")
-    pages.stage(root, tmp_path / "sources")
-    pages.project_index(tmp_path / "sources")
-    done = sphinx(tmp_path / "sources", tmp_path / "out")
+    sources = tmp_path / "sources"
+    module("build").sources(ROOT, sources)
+    (sources / "how-to" / "unlisted.md").write_text("# Unlisted\n\n[x](gone.md), [y](write-a-schema.md#nowhere)\n")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "dummy", "-c", str(SITE)]
+    done = subprocess.run([*command, sources, tmp_path / "out"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode != 0
-    found = [line.partition("WARNING: ")[2] for line in done.stderr.splitlines() if "WARNING: " in line]
+    found = [line for line in done.stderr.splitlines() if "WARNING: " in line or "ERROR: " in line]
+    assert all("unlisted" in line for line in found), done.stderr[-3000:]
     assert len(found) == 3, found
     for words in ("gone.md", "nowhere", "in any toctree"):
         assert any(words in line for line in found), found
-
-
-def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
-    pytest.importorskip("furo")
-    module("build").sources(ROOT, tmp_path / "sources")
-    done = sphinx(tmp_path / "sources", tmp_path / "out")
-    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_every_public_name_has_an_entry_with_words(tmp_path: Path) -> None:
@@ -97,6 +87,15 @@ def test_every_public_name_has_an_entry_with_words(tmp_path: Path) -> None:
             if not name.startswith("__"):
                 assert re.search(rf"{{py:\w+}} {name}\b", text), name
                 assert re.search(rf"^\| \[`{name}`\]\(#[\w.]+\) \| \S", text, re.MULTILINE), name
+
+
+def test_every_command_has_a_section_and_every_option_words() -> None:
+    text = module("commands").page()
+    for command in ("dpsynth synthesize", "dpsynth schema ask", "dpsynth ledger init", "attacks audit", "attacks list"):
+        assert f"## {command}\n" in text
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) > 100
+    assert [line for line in rows if line.endswith("|  |")] == []
 
 
 def test_a_docstring_shows_what_its_author_wrote() -> None:
