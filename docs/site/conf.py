@@ -26,3 +26,4 @@ maximum_signature_line_length = 72
 python_use_unqualified_type_names = True
 # Colours of code are no matter of right and wrong: a dialect of SQL that the highlighter does not know is no fault.
 suppress_warnings = ["misc.highlighting_failure"]
+smartquotes = False  # quotes and dashes of options stay as they are typed
