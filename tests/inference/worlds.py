@@ -1,0 +1,66 @@
+"""Small populations with a known law, and releases of samples from them without a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import dpsynth
+from dpsynth.codec.codec import Codec, closed_codec
+from dpsynth.domain import Clique
+from dpsynth.inference.posterior import total_of
+from dpsynth.marginal import FloatArray, NoisyMarginal
+from dpsynth.models.fit import fit
+from dpsynth.models.model import Model
+
+SCHEMA = dpsynth.Schema(
+    [
+        dpsynth.Categorical("income", values=["low", "high"]),
+        dpsynth.Boolean("smoker"),
+        dpsynth.Categorical("age", values=range(20, 60, 10), nullable=True),
+    ]
+)
+CODEC = Codec(tuple(closed_codec(column) for column in SCHEMA.columns))
+ALL: Clique = ("income", "smoker", "age")
+
+
+def population() -> FloatArray:
+    """Probabilities of (income, smoker, age); some ages are missing."""
+    shape = CODEC.domain.shape(ALL)
+    table = np.zeros(shape)
+    for smoker in range(2):
+        for age in range(5):
+            high = 1 / (1 + np.exp(1.0 - 0.4 * age + 0.6 * smoker))
+            mass = (0.7, 0.3)[smoker] * (0.3, 0.25, 0.2, 0.15, 0.1)[age]
+            table[:, smoker, age] = mass * (1 - high), mass * high
+    return table / table.sum()
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What `Released` asks for."""
+
+    codec: Codec
+    model: Model
+    measurements: tuple[NoisyMarginal, ...]
+    rows: int
+    looked_before_measuring: bool = False
+
+
+def measure(counts: FloatArray, cliques: Sequence[Clique], stddev: float, rng: np.random.Generator | None) -> World:
+    """A release of a table of counts on `ALL`: noisy marginals, without noise where rng is None, and their model."""
+    noisy = []
+    for clique in cliques:
+        table = np.einsum(counts, [0, 1, 2], [ALL.index(column) for column in clique])
+        noise = np.zeros(table.shape) if rng is None else np.rint(rng.normal(size=table.shape) * stddev)
+        noisy.append(NoisyMarginal(clique, table + noise, stddev))
+    total = total_of(tuple(noisy))
+    return World(CODEC, fit(CODEC.domain, noisy, total, gap=1e-2), tuple(noisy), round(total))
+
+
+def sample(rows: int, rng: np.random.Generator) -> FloatArray:
+    """Counts of a private table of `rows` rows from the population."""
+    table = population()
+    return rng.multinomial(rows, table.reshape(-1)).reshape(table.shape).astype(np.float64)
