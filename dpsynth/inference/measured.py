@@ -23,7 +23,7 @@ from dpsynth.marginal import Basis, FloatArray, NoisyMarginal, residual
 from dpsynth.models.factor import subsets
 
 MOST_CELLS = 2_000_000
-_TOLERANCE, _MOST_STEPS = 1e-10, 2_000
+_TOLERANCE, _MOST_STEPS = 1e-12, 2_000
 
 
 def home_of(measurements: Sequence[NoisyMarginal], clique: Clique) -> NoisyMarginal | None:

@@ -123,7 +123,7 @@ def faint_groups(request: Request, measured: MeasuredCounts) -> tuple[str, ...]:
     names: list[str] = []
     chosen: list[FloatArray] = []
     for axis in (grid[column] for column in columns):
-        if not axis.values.numeric or axis.boolean:
+        if request.kind is not Kind.REGRESSION or not axis.values.numeric or axis.boolean:
             names += [f"{axis.column} = {label}" for label in axis.labels]
             chosen += [grid.along(axis.column, indicator) for indicator in np.eye(axis.size)]
     if not names:

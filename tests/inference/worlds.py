@@ -49,15 +49,23 @@ class World:
     looked_before_measuring: bool = False
 
 
-def measure(counts: FloatArray, cliques: Sequence[Clique], stddev: float, rng: np.random.Generator | None) -> World:
-    """A release of a table of counts on `ALL`: noisy marginals, without noise where rng is None, and their model."""
-    noisy = []
+def noisy(
+    counts: FloatArray, cliques: Sequence[Clique], stddev: float, rng: np.random.Generator | None
+) -> tuple[NoisyMarginal, ...]:
+    """Noisy marginals of a table of counts on `ALL`; without noise where rng is None."""
+    measured = []
     for clique in cliques:
         table = np.einsum(counts, [0, 1, 2], [ALL.index(column) for column in clique])
         noise = np.zeros(table.shape) if rng is None else np.rint(rng.normal(size=table.shape) * stddev)
-        noisy.append(NoisyMarginal(clique, table + noise, stddev))
-    total = total_of(tuple(noisy))
-    return World(CODEC, fit(CODEC.domain, noisy, total, gap=1e-2), tuple(noisy), round(total))
+        measured.append(NoisyMarginal(clique, table + noise, stddev))
+    return tuple(measured)
+
+
+def measure(counts: FloatArray, cliques: Sequence[Clique], stddev: float, rng: np.random.Generator | None) -> World:
+    """A release of a table of counts: its noisy marginals and the model fitted to them."""
+    measured = noisy(counts, cliques, stddev, rng)
+    total = total_of(measured)
+    return World(CODEC, fit(CODEC.domain, measured, total, gap=1e-2), measured, round(total))
 
 
 def sample(rows: int, rng: np.random.Generator) -> FloatArray:
