@@ -92,10 +92,26 @@ def adult() -> World:
     return World("Adult", schema, table, np.full(len(table), 1 / len(table)), "age,sex,income", requests)
 
 
-def exact(world: World, request: Request, release: Release, rows: int) -> tuple[Grid, FloatArray]:
-    """The grid of every code, and the population's counts on it, scaled to so many rows."""
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A request, the grid of every code of its columns, and the population's answer for a table of so many rows.
+
+    widths: of the intervals that real rows would give.
+    """
+
+    request: Request
+    grid: Grid
+    truth: Functional
+    widths: FloatArray
+
+
+def question(world: World, text: str, release: Release, rows: int) -> Question:
+    """What is asked and known; the codes are the same in every release of a world."""
+    request = parse(text, release.codec.domain.columns)
     grid = grid_of(release.codec, request.clique, None, [np.ones(release.codec.domain[c]) for c in request.clique])
-    return grid, counts_on(world, request.clique, world.rows, world.weights * rows)
+    counts = counts_on(world, request.clique, world.rows, world.weights * rows)
+    truth = evaluate(request, grid, counts)
+    return Question(request, grid, truth, 2 * 1.96 * np.sqrt(truth.sampling_variances(counts)))
 
 
 def counts_on(world: World, clique: Sequence[str], rows: pd.DataFrame, weights: FloatArray) -> FloatArray:
@@ -108,17 +124,17 @@ def counts_on(world: World, clique: Sequence[str], rows: pd.DataFrame, weights: 
     return np.bincount(place, weights, minlength=size)
 
 
-def tables(release: Release, world: World, request: Request, grid: Grid, count: int, seed: int) -> dpsynth.Combined:
-    """Every table analysed as if it were real, and combined."""
-    found = []
+def combined(release: Release, asked: Sequence[Question], count: int, seed: int) -> list[dpsynth.Combined]:
+    """Every one of `count` tables analysed as if it were real, and combined, question by question."""
+    found: list[list[tuple[FloatArray, FloatArray]]] = [[] for _ in asked]
     for number, model in enumerate(redrawn_models(release, count, seed)):
         codes = model.sample(release.rows, np.random.default_rng([seed, number]), "independent")
-        place = np.ravel_multi_index([codes[c].astype(np.int64) for c in request.clique], grid.shape)
-        counts = np.bincount(place, minlength=grid.cells).astype(np.float64)
-        one = evaluate(request, grid, counts)
-        found.append((one.values, one.sampling_variances(counts)))
-    values, variances = zip(*found, strict=True)
-    return dpsynth.combine(values, variances)
+        for one, answers in zip(asked, found, strict=True):
+            place = np.ravel_multi_index([codes[c].astype(np.int64) for c in one.request.clique], one.grid.shape)
+            counts = np.bincount(place, minlength=one.grid.cells).astype(np.float64)
+            answer = evaluate(one.request, one.grid, counts)
+            answers.append((answer.values, answer.sampling_variances(counts)))
+    return [dpsynth.combine(*zip(*answers, strict=True)) for answers in found]
 
 
 @dataclass(frozen=True)
@@ -150,28 +166,27 @@ def releases(world: World, setting: Setting) -> Iterator[tuple[int, Release]]:
         yield seed, made
 
 
-Held = Mapping[tuple[str, str, str], list[bool]]
+Key = tuple[str, str, str]
 
 
-def run(world: World, setting: Setting) -> tuple[Held, Mapping[tuple[str, str, str], list[float]]]:
+def run(world: World, setting: Setting) -> tuple[Mapping[Key, list[bool]], Mapping[Key, list[float]]]:
     """For each (request, row, method): whether each interval held the truth, and its width over that of real rows."""
-    held: dict[tuple[str, str, str], list[bool]] = defaultdict(list)
-    widths: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    held: dict[Key, list[bool]] = defaultdict(list)
+    widths: dict[Key, list[float]] = defaultdict(list)
+    asked: list[Question] = []
     for seed, release in releases(world, setting):
-        for text in world.requests:
-            request = parse(text, release.codec.domain.columns)
-            grid, counts = exact(world, request, release, setting.rows)
-            truth: Functional = evaluate(request, grid, counts)
-            real = 2 * 1.96 * np.sqrt(truth.sampling_variances(counts))
-            found = release.estimate(text, draws=10)
+        asked = asked or [question(world, text, release, setting.rows) for text in world.requests]
+        several = combined(release, asked, setting.tables, seed) if seed < setting.table_repetitions else []
+        for number, one in enumerate(asked):
+            found = release.estimate(one.request.text, draws=10)
             ends = {"measured": (found.lows, found.highs), "naive": (found.naive_lows, found.naive_highs)}
-            if seed < setting.table_repetitions:
-                combined = tables(release, world, request, grid, setting.tables, seed)
-                ends["tables"] = (combined.lows, combined.highs)
+            if several:
+                ends["tables"] = (several[number].lows, several[number].highs)
             for method, (lows, highs) in ends.items():
-                for row, name in enumerate(truth.names):
-                    held[text, name, method].append(bool(lows[row] <= truth.values[row] <= highs[row]))
-                    widths[text, name, method].append(float((highs[row] - lows[row]) / real[row]))
+                for row, name in enumerate(one.truth.names):
+                    key = (one.request.text, name, method)
+                    held[key].append(bool(lows[row] <= one.truth.values[row] <= highs[row]))
+                    widths[key].append(float((highs[row] - lows[row]) / one.widths[row]))
     return held, widths
 
 

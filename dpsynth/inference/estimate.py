@@ -39,10 +39,11 @@ COLUMNS = ("estimate", "stderr", "low", "high", "naive_estimate", "naive_low", "
 class Estimate:
     """What a release says about the population that its private table was drawn from, and how sure it is.
 
-    names: of the rows: groups, values or coefficients. estimates, stderrs, lows, highs: the estimate, its standard
-    error and its interval at `level`, in the units of the column (shares from 0 to 1, coefficients of a logistic
-    regression in log-odds). naives, naive_lows, naive_highs: what somebody gets who takes the synthetic table for real
-    rows. noise_shares: the part of the variance that is privacy noise, 0 to 1; the rest is sampling. NaN: not known.
+    grouped: the columns whose values name the rows; none for coefficients. names: of the rows.
+    estimates, stderrs, lows, highs: the estimate, its standard error and its interval at `level`, in the units of the
+    column (shares from 0 to 1, coefficients of a logistic regression in log-odds).
+    naives, naive_lows, naive_highs: what somebody gets who takes the synthetic table for real rows.
+    noise_shares: the part of the variance that is privacy noise, 0 to 1; the rest is sampling. NaN: not known.
     about: "population", or "table" for the private table itself, where sampling does not count.
     reasons: what keeps the interval from being valid, worst first.
 
@@ -53,6 +54,7 @@ class Estimate:
     scale: str
     about: str
     level: float
+    grouped: tuple[str, ...]
     names: tuple[str, ...]
     estimates: FloatArray
     stderrs: FloatArray
@@ -108,7 +110,7 @@ class Estimate:
         """The table as text for people: name, estimate, stderr, interval, naive interval, part that is noise."""
         return [
             (
-                name,
+                self._short(name),
                 _figures(self.estimates[row], self.stderrs[row]),
                 _figures(self.stderrs[row], self.stderrs[row]),
                 _interval(self.lows[row], self.highs[row], self.stderrs[row]),
@@ -127,7 +129,7 @@ class Estimate:
     def headings(self) -> tuple[str, ...]:
         """Of the columns of `cells`."""
         return (
-            "",
+            ", ".join(self.grouped),
             "log-odds" if self.scale.startswith("log-odds") else self.scale,
             "stderr",
             f"{self.level:.0%} interval",
@@ -138,13 +140,11 @@ class Estimate:
     def __repr__(self) -> str:
         rows = [self.headings, *self.cells()]
         widths = [max(len(row[place]) for row in rows) for place in range(len(self.headings))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in enumerate(pairs)
-            )
-            for pairs in (list(zip(row, widths, strict=True)) for row in rows)
-        ]
-        return "\n".join([self.title, *(line.rstrip() for line in lines), self.words])
+        lines = []
+        for name, *numbers in rows:
+            padded = [number.rjust(width) for number, width in zip(numbers, widths[1:], strict=True)]
+            lines.append("  ".join([name.ljust(widths[0]), *padded]))
+        return "\n".join([self.title, *lines, self.words])
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(text)}</th>" for text in self.headings)
@@ -156,6 +156,12 @@ class Estimate:
             f"<table><caption style='text-align:left'>{escape(self.title)}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{escape(self.words)}</p>"
         )
+
+    def _short(self, name: str) -> str:
+        """The name without its columns, which stand in the heading."""
+        for column in self.grouped:
+            name = name.replace(f"{column} = ", "", 1)
+        return name
 
     def _columns(self) -> dict[str, FloatArray]:
         arrays = (

@@ -50,7 +50,7 @@ def evaluate(request: Request, grid: Grid, counts: FloatArray) -> Functional:
     groups, names = _grouped(grid, request.by)
     if request.kind is Kind.MEAN:
         return _means(request, grid, counts, groups, names)
-    cells, cell_names = _grouped(grid, (*request.by, *request.columns))
+    cells, cell_names = _grouped(grid, grouped_by(request))
     chosen = np.eye(len(cell_names))[cells]
     if request.kind is Kind.COUNT:
         return Functional(cell_names, counts @ chosen, chosen, np.zeros_like(chosen))
@@ -60,6 +60,13 @@ def evaluate(request: Request, grid: Grid, counts: FloatArray) -> Functional:
     inside = np.eye(len(names))[groups][:, of_cell]
     gradient = _over(chosen - shares * inside, totals[of_cell])
     return Functional(cell_names, shares, gradient, np.zeros_like(gradient))
+
+
+def grouped_by(request: Request) -> tuple[str, ...]:
+    """The columns whose values name the rows of an estimate; none for coefficients."""
+    if request.kind is Kind.REGRESSION:
+        return ()
+    return request.by if request.kind is Kind.MEAN else (*request.by, *request.columns)
 
 
 def _means(request: Request, grid: Grid, counts: FloatArray, groups: IntArray, names: tuple[str, ...]) -> Functional:

@@ -16,7 +16,7 @@ import numpy as np
 
 from dpsynth.errors import SettingError
 from dpsynth.inference.estimate import Estimate
-from dpsynth.inference.functional import Functional, evaluate
+from dpsynth.inference.functional import Functional, evaluate, grouped_by
 from dpsynth.inference.grid import Grid, grid_of
 from dpsynth.inference.measured import MeasuredCounts, home_of, measured_counts
 from dpsynth.inference.posterior import can_redraw, redrawn_models
@@ -96,6 +96,7 @@ def estimate(
         scale=scale_of(request, grid),
         about=about,
         level=level,
+        grouped=grouped_by(request),
         names=names,
         estimates=bars.estimates,
         stderrs=bars.stderrs,
