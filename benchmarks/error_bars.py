@@ -1,7 +1,7 @@
 """How often 95% intervals hold the truth, noise and sampling together: ours, those of m tables, and naive ones.
 
 Private tables are drawn again and again from a population that is known: a simulated one, and the Adult table, drawn
-from with replacement. Each is released through `dpsynth.synthesize`, with its exact noise, and asked. Printed for every
+from with replacement. Each is measured through the door, with exact noise, fitted, and asked. Printed for every
 number: the share of intervals with the truth inside and its 95% binomial interval, for
 
 - measured: `Release.estimate`, from the noisy marginals;
@@ -28,12 +28,20 @@ from scipy.stats import binomtest
 
 import dpsynth
 from benchmarks.shared import ABSENT, SHARED
+from dpsynth.codec.codec import Codec
+from dpsynth.engine import run_request, settle
 from dpsynth.inference.functional import Functional, evaluate
 from dpsynth.inference.grid import Grid, grid_of
+from dpsynth.inference.intervals import estimate
 from dpsynth.inference.posterior import redrawn_models
+from dpsynth.inference.released import Design
 from dpsynth.inference.request import Request, parse
-from dpsynth.marginal import FloatArray
-from dpsynth.release.release import Release
+from dpsynth.marginal import FloatArray, NoisyMarginal
+from dpsynth.models.model import Model
+from dpsynth.privacy.randomness import OsEntropy
+from dpsynth.private.ingest import ingest
+from dpsynth.private.memory import MemoryCounter
+from dpsynth.session import Session
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +101,17 @@ def adult() -> World:
 
 
 @dataclass(frozen=True, eq=False)
+class Made:
+    """A release without its certificate, which takes longer to check than the rest."""
+
+    codec: Codec
+    model: Model
+    measurements: tuple[NoisyMarginal, ...]
+    rows: int
+    design: Design
+
+
+@dataclass(frozen=True, eq=False)
 class Question:
     """A request, the grid of every code of its columns, and the population's answer for a table of so many rows.
 
@@ -105,7 +124,7 @@ class Question:
     widths: FloatArray
 
 
-def question(world: World, text: str, release: Release, rows: int) -> Question:
+def question(world: World, text: str, release: Made, rows: int) -> Question:
     """What is asked and known; the codes are the same in every release of a world."""
     request = parse(text, release.codec.domain.columns)
     grid = grid_of(release.codec, request.clique, None, [np.ones(release.codec.domain[c]) for c in request.clique])
@@ -124,7 +143,7 @@ def counts_on(world: World, clique: Sequence[str], rows: pd.DataFrame, weights: 
     return np.bincount(place, weights, minlength=size)
 
 
-def combined(release: Release, asked: Sequence[Question], count: int, seed: int) -> list[dpsynth.Combined]:
+def combined(release: Made, asked: Sequence[Question], count: int, seed: int) -> list[dpsynth.Combined]:
     """Every one of `count` tables analysed as if it were real, and combined, question by question."""
     found: list[list[tuple[FloatArray, FloatArray]]] = [[] for _ in asked]
     for number, model in enumerate(redrawn_models(release, count, seed)):
@@ -149,21 +168,21 @@ class Setting:
     table_repetitions: int
 
 
-def releases(world: World, setting: Setting) -> Iterator[tuple[int, Release]]:
+def releases(world: World, setting: Setting) -> Iterator[tuple[int, Made]]:
+    """Tables of the population, each with its seed, measured through the session's door with exact noise."""
     settings = {"marginals": world.measured} if setting.synthesizer == "direct" else {}
+    promise = {"epsilon": setting.epsilon, "delta": 1e-6, "synthesizer": setting.synthesizer}
+    request = settle(world.schema, settings=settings, **promise)
     for seed in range(setting.repetitions):
-        rng = np.random.default_rng(seed)
+        rng, source = np.random.default_rng(seed), OsEntropy()
         private = world.rows.iloc[rng.choice(len(world.rows), setting.rows, p=world.weights)]
-        made = dpsynth.synthesize(
-            private.reset_index(drop=True),
-            world.schema,
-            epsilon=setting.epsilon,
-            delta=1e-6,
-            synthesizer=setting.synthesizer,
-            settings=settings,
-            seed=seed,
-        )
-        yield seed, made
+        counter = MemoryCounter(ingest(private.reset_index(drop=True), world.schema, request.unit, source))
+        session = Session(counter, request.unit, request.budget, source)
+        fitted = run_request(request, session)
+        session.close()
+        chosen = any("selection" in str(record.parameters.get("kind")) for record in session.records)
+        rows = round(fitted.model.total)
+        yield seed, Made(fitted.codec, fitted.model, fitted.measurements, rows, Design(chosen))
 
 
 Key = tuple[str, str, str]
@@ -178,7 +197,7 @@ def run(world: World, setting: Setting) -> tuple[Mapping[Key, list[bool]], Mappi
         asked = asked or [question(world, text, release, setting.rows) for text in world.requests]
         several = combined(release, asked, setting.tables, seed) if seed < setting.table_repetitions else []
         for number, one in enumerate(asked):
-            found = release.estimate(one.request.text, draws=10)
+            found = estimate(release, one.request.text, draws=10)
             ends = {"measured": (found.lows, found.highs), "naive": (found.naive_lows, found.naive_highs)}
             if several:
                 ends["tables"] = (several[number].lows, several[number].highs)

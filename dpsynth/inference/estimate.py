@@ -122,8 +122,8 @@ class Estimate:
 
     @property
     def title(self) -> str:
-        """The request, and what its numbers are."""
-        return f"{self.request}: {self.scale}"
+        """The request, and for coefficients of what they are."""
+        return f"{self.request}: {self.scale}" if not self.grouped and "~" in self.request else self.request
 
     @property
     def headings(self) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ class Estimate:
         return "\n".join([self.title, *lines, self.words])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(text)}</th>" for text in self.headings)
+        head = "".join(f"<th style='padding-left:1em'>{escape(text)}</th>" for text in self.headings)
         body = "".join(
             "<tr>" + f"<th style='text-align:left'>{escape(row[0])}</th>" + _html_cells(row[1:]) + "</tr>"
             for row in self.cells()
@@ -178,7 +178,7 @@ class Estimate:
 
 
 def _html_cells(cells: tuple[str, ...]) -> str:
-    return "".join(f"<td style='text-align:right'>{escape(cell)}</td>" for cell in cells)
+    return "".join(f"<td style='text-align:right;padding-left:1em'>{escape(cell)}</td>" for cell in cells)
 
 
 def _finite(value: float) -> float | None:

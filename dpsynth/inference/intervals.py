@@ -106,7 +106,15 @@ def estimate(
         naive_lows=naive.lows,
         naive_highs=naive.highs,
         noise_shares=_over(bars.noise, bars.noise + bars.sampling) if home is not None else np.full(len(names), np.nan),
-        reasons=reasons_of(released, request, grid, home, faint, determined=not np.isnan(bars.estimates).any()),
+        reasons=reasons_of(
+            released,
+            request,
+            grid,
+            home,
+            faint,
+            determined=not np.isnan(bars.estimates).any(),
+            about_population=about == POPULATION,
+        ),
     )
 
 

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from dpsynth.codec.codec import Codec
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.models.model import Model
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a release was made, as far as error bars care.
+
+    chosen: whether the data had a say in which marginals were measured. rows_of_a_unit: how many rows of the table one
+    person, or other unit, may have at most.
+    """
+
+    chosen: bool = False
+    rows_of_a_unit: int = 1
 
 
 class Released(Protocol):
@@ -33,6 +46,6 @@ class Released(Protocol):
         ...
 
     @property
-    def looked_before_measuring(self) -> bool:
-        """Whether the data had a say in which marginals were measured."""
+    def design(self) -> Design:
+        """How it was made, as far as error bars care."""
         ...

@@ -27,9 +27,13 @@ def reasons_of(
     faint: Sequence[str],
     *,
     determined: bool,
+    about_population: bool,
 ) -> tuple[Reason, ...]:
     """What keeps the interval from being valid, worst first; faint: names of groups that the noise hides."""
     found = [*_structure(released, grid, home), *_faint(faint), *_values(request, grid)]
+    if released.design.rows_of_a_unit > 1 and about_population:
+        words = "one unit may have several rows, which are taken as independent"
+        found.append(Reason(Validity.APPROXIMATE, words))
     if not determined:
         words = "the noise leaves some numbers undetermined: try fewer columns, or a larger epsilon next time"
         found.append(Reason(Validity.NOT_VALID, words))
@@ -40,7 +44,7 @@ def reasons_of(
 def _structure(released: Released, grid: Grid, home: NoisyMarginal | None) -> list[Reason]:
     if home is None:
         return [Reason(Validity.NOT_VALID, _joined(released, grid.clique))]
-    if len(grid.axes) > 1 and released.looked_before_measuring:
+    if len(grid.axes) > 1 and released.design.chosen:
         words = "the private table had a say in which columns were measured together, which the interval ignores"
         return [Reason(Validity.APPROXIMATE, words)]
     return []
@@ -94,8 +98,8 @@ def _values(request: Request, grid: Grid) -> list[Reason]:
         found.append(Reason(Validity.APPROXIMATE, words))
     numbers = [axis for axis in grid.axes if not axis.values.exact and _as_number(request, axis.column)]
     for axis in numbers:
-        words = f"values of {axis.column} are known to within bins (about +-{_spread(axis):.3g}), and taken to lie in"
-        found.append(Reason(Validity.APPROXIMATE, f"{words} each as the released histogram says"))
+        words = f"values of {axis.column} are known to within bins (about {_spread(axis):.3g} either way)"
+        found.append(Reason(Validity.APPROXIMATE, f"{words}, and taken to lie in each as the released histogram says"))
     return found
 
 

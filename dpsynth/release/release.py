@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dpsynth.audit_pool import AuditPool
     from dpsynth.inference.estimate import Estimate
     from dpsynth.inference.posterior import Progress
+    from dpsynth.inference.released import Design
 
 MODEL_FORMAT = "dpsynth-model"
 MODEL_VERSION = 1
@@ -150,11 +151,12 @@ class Release:
         return redrawn_tables(self, count, self.rows if rows is None else rows, seed, progress)
 
     @property
-    def looked_before_measuring(self) -> bool:
-        """Whether the data had a say in which marginals were measured, so that the choice itself is a finding."""
-        return any(
-            "selection" in record.kind for record in self.certificate.mechanisms if "values of" not in record.label
-        )
+    def design(self) -> Design:
+        """How the release was made, as far as error bars care."""
+        from dpsynth.inference.released import Design
+
+        chosen = any(record.kind in CHOOSING_KINDS for record in self.certificate.mechanisms)
+        return Design(chosen, self.certificate.unit.max_rows)
 
     def save(self, path: Path | str, *, overwrite: bool = False, quote_formulas: bool = False) -> Path:
         """Write the release into a new directory, all or nothing; returns the directory.

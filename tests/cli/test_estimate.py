@@ -70,4 +70,4 @@ def test_tables_come_from_a_loaded_release(release: Path) -> None:
     tables = loaded.sample_tables(2, seed=1)
     assert [table.shape for table in tables] == [(50, 3)] * 2
     assert list(tables[0].columns) == list(loaded.table.columns)
-    assert not loaded.looked_before_measuring
+    assert not loaded.design.chosen

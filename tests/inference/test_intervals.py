@@ -16,6 +16,7 @@ from dpsynth.inference.coverage import coverage
 from dpsynth.inference.estimate import Validity
 from dpsynth.inference.intervals import estimate
 from dpsynth.inference.measured import MeasuredCounts
+from dpsynth.inference.released import Design
 from dpsynth.marginal import FloatArray
 from dpsynth.models.mixture import Mixture
 from tests.inference.worlds import ALL, CODEC, World, measure, noisy, population, sample
@@ -73,9 +74,12 @@ def test_validity_is_read_off_the_structure() -> None:
     counts, rng = sample(ROWS, np.random.default_rng(4)), np.random.default_rng(5)
     together = measure(counts, [ALL], 2.0, rng)
     assert estimate(together, "income ~ age").validity is Validity.VALID
-    chosen = dataclasses.replace(together, looked_before_measuring=True)
+    chosen = dataclasses.replace(together, design=Design(chosen=True))
     assert estimate(chosen, "income ~ age").validity is Validity.APPROXIMATE
     assert estimate(chosen, "mean(age)").validity is Validity.VALID, "every column was measured by itself anyway"
+    of_people = dataclasses.replace(together, design=Design(rows_of_a_unit=3))
+    assert "one unit may have several rows" in estimate(of_people, "mean(age)").words
+    assert estimate(of_people, "mean(age)", about="table").validity is Validity.VALID
     apart = measure(counts, [("income", "age"), ("age", "smoker")], 2.0, rng)
     across = estimate(apart, "share(income) by smoker", draws=3)
     assert across.validity is Validity.NOT_VALID

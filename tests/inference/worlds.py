@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ import dpsynth
 from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.domain import Clique
 from dpsynth.inference.posterior import total_of
+from dpsynth.inference.released import Design
 from dpsynth.marginal import FloatArray, NoisyMarginal
 from dpsynth.models.fit import fit
 from dpsynth.models.model import Model
@@ -46,7 +47,7 @@ class World:
     model: Model
     measurements: tuple[NoisyMarginal, ...]
     rows: int
-    looked_before_measuring: bool = False
+    design: Design = field(default_factory=Design)
 
 
 def noisy(
