@@ -36,10 +36,12 @@ class Functional:
 
     def sampling_variances(self, counts: FloatArray) -> FloatArray:
         """Variance of the values over tables drawn from a population in which cells have these shares; counts >= 0."""
-        total = max(float(counts.sum()), 1.0)
-        centre = counts @ self.gradient / total
-        variances: FloatArray = counts @ ((self.gradient - centre) ** 2 + self.within)
-        return variances
+        centre = counts @ self.gradient / max(float(counts.sum()), 1.0)
+        return np.asarray(counts @ (self.gradient - centre) ** 2 + self.inside_variances(counts))
+
+    def inside_variances(self, counts: FloatArray) -> FloatArray:
+        """The part of it that is there for one table too: what its rows have inside their cells is not known."""
+        return np.asarray(counts @ self.within)
 
 
 def evaluate(request: Request, grid: Grid, counts: FloatArray) -> Functional:

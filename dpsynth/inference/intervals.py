@@ -30,6 +30,8 @@ from dpsynth.models.simplex import project_to_simplex
 POPULATION, TABLE = "population", "table"
 Progress = Callable[[str, float], None]
 
+# Cells of all columns of a request, and entries of the gradient of all its rows: about a second, and 200 MB.
+MOST_CELLS, MOST_ENTRIES = 1_000_000, 20_000_000
 # A standard error below this part of that of real rows cannot come from data.
 _LEAST_SPREAD = 0.5
 
@@ -86,7 +88,7 @@ def estimate(
     faint: Sequence[str] = ()
     if home is not None:
         measured = measured_counts(released.codec, released.measurements, grid)
-        bars = bars_inside(request, measured, about, level)
+        bars = bars_inside(request, measured, about, level, progress)
         faint = faint_groups(request, measured)
     else:
         bars = _bars_across(released, request, grid, modelled, level, draws, seed, progress)
@@ -121,8 +123,14 @@ def estimate(
 def grid_for(released: Released, request: Request) -> tuple[NoisyMarginal | None, Grid]:
     """The measurement that holds all columns of a request, if there is one, and the cells that are looked at.
 
-    Raises SettingError where the request asks for numbers of a column that has none.
+    Raises SettingError where the request asks for numbers of a column that has none, or for more than fits here.
     """
+    codes, rows = (released.codec.domain.cells(columns) for columns in (request.clique, grouped_by(request)))
+    if codes > MOST_CELLS or codes * rows > MOST_ENTRIES:
+        raise SettingError(
+            f"request ({request.text}) must have at most {MOST_CELLS:,} cells, and {MOST_ENTRIES:,} for all its rows "
+            f"together; got {codes:,} for {rows:,} rows; try fewer columns"
+        )
     home = home_of(released.measurements, request.clique)
     shares = [released.model.project((column,)) for column in request.clique]
     grid = grid_of(released.codec, request.clique, home, shares)
@@ -135,14 +143,15 @@ def grid_for(released: Released, request: Request) -> tuple[NoisyMarginal | None
     return home, grid
 
 
-def bars_inside(request: Request, measured: MeasuredCounts, about: str, level: float) -> Bars:
+def bars_inside(
+    request: Request, measured: MeasuredCounts, about: str, level: float, progress: Progress | None = None
+) -> Bars:
     """Error bars where one measured marginal holds every column."""
     found = evaluate(request, measured.grid, measured.counts)
-    noise = measured.noise_variances(np.nan_to_num(found.gradient))
-    sampling = found.sampling_variances(possible(measured))
-    return Bars.of(
-        found, noise, np.zeros_like(noise) if about == TABLE else sampling, level, _limits(request, measured.grid)
-    )
+    noise = measured.noise_variances(np.nan_to_num(found.gradient), progress)
+    counts = possible(measured)
+    sampling = found.inside_variances(counts) if about == TABLE else found.sampling_variances(counts)
+    return Bars.of(found, noise, sampling, level, _limits(request, measured.grid))
 
 
 def naive_bars(request: Request, grid: Grid, counts: FloatArray, rows: int, level: float) -> Bars:

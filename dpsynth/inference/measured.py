@@ -9,7 +9,7 @@ end after as many steps as H has distinct eigenvalues, at most 2^columns where e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,8 @@ from dpsynth.inference.grid import Grid, IntArray, summed_cells
 from dpsynth.marginal import Basis, FloatArray, NoisyMarginal, residual
 from dpsynth.models.factor import subsets
 
-MOST_CELLS = 2_000_000
+Progress = Callable[[str, float], None]
+
 _TOLERANCE, _MOST_STEPS = 1e-12, 2_000
 
 
@@ -140,19 +141,18 @@ class MeasuredCounts:
     counts: FloatArray
     views: tuple[View, ...]
 
-    def noise_variances(self, gradient: FloatArray) -> FloatArray:
+    def noise_variances(self, gradient: FloatArray, progress: Progress | None = None) -> FloatArray:
         """Variance of each linear functional of the counts; gradient: shape (cells, functionals)."""
-        columns = gradient.T
-        return np.array([float(one @ _solve(self.views, self.grid, one)) if one.any() else 0.0 for one in columns])
+        found = np.zeros(gradient.shape[1])
+        for place, one in enumerate(gradient.T):
+            if progress is not None:
+                progress("error bars", place / found.size)
+            found[place] = float(one @ _solve(self.views, self.grid, one)) if one.any() else 0.0
+        return found
 
 
 def measured_counts(codec: Codec, measurements: Sequence[NoisyMarginal], grid: Grid) -> MeasuredCounts:
-    """Generalised least squares on the grid; its home measurement is among `measurements`.
-
-    Raises SettingError for a grid beyond MOST_CELLS.
-    """
-    if grid.cells > MOST_CELLS:
-        raise SettingError(f"cells of {grid.clique} ({grid.cells:,}) must be at most {MOST_CELLS:,}; try fewer columns")
+    """Generalised least squares on the grid; its home measurement is among `measurements`."""
     views = [view_of(one, grid, cell_variances(one, codec)) for one in measurements]
     kept = _pooled([view for view in views if view is not None])
     right = sum((view.backward(view.weighted(view.values), grid.shape) for view in kept), np.zeros(grid.shape))

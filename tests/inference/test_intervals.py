@@ -17,7 +17,7 @@ from dpsynth.inference.estimate import Validity
 from dpsynth.inference.intervals import estimate
 from dpsynth.inference.measured import MeasuredCounts
 from dpsynth.inference.released import Design
-from dpsynth.marginal import FloatArray
+from dpsynth.marginal import FloatArray, NoisyMarginal
 from dpsynth.models.mixture import Mixture
 from tests.inference.worlds import ALL, CODEC, World, measure, noisy, population, sample
 
@@ -53,7 +53,7 @@ def test_the_self_test_finds_that_intervals_hold(text: str) -> None:
 
 
 def test_the_self_test_finds_forgotten_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forgotten(self: MeasuredCounts, gradient: FloatArray) -> FloatArray:
+    def forgotten(self: MeasuredCounts, gradient: FloatArray, progress: object = None) -> FloatArray:
         return np.zeros(gradient.shape[1])
 
     monkeypatch.setattr(MeasuredCounts, "noise_variances", forgotten)
@@ -117,6 +117,20 @@ def test_wrong_options_are_refused(options: dict[str, object], said: str) -> Non
     released = measure(sample(100, np.random.default_rng(9)), [("age",), ("income",)], 1.0, None)
     with pytest.raises(SettingError, match=said):
         estimate(released, "income ~ age", **options)  # type: ignore[arg-type]
+
+
+def test_inside_bins_the_table_itself_is_not_known_either() -> None:
+    released = measure(sample(ROWS, np.random.default_rng(3)), [ALL], 1e-6, None)
+    grouped = NoisyMarginal(("age",), np.array([900.0, 1000.0, 100.0]), 1e-6, groups=((0, 0, 1, 1, 2),))
+    found = estimate(dataclasses.replace(released, measurements=(grouped,)), "mean(age)", about="table")
+    assert 0.05 < found.stderrs[0] < 0.2
+    assert found.validity is Validity.APPROXIMATE
+
+
+def test_what_would_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dpsynth.inference.intervals.MOST_ENTRIES", 30)
+    with pytest.raises(SettingError, match="got 10 for 10 rows; try fewer columns"):
+        estimate(measure(sample(100, np.random.default_rng(9)), [ALL], 1.0, None), "count(smoker, age)")
 
 
 def test_a_mean_of_labels_is_refused() -> None:
