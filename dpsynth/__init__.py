@@ -12,6 +12,9 @@ from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
 from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
 from dpsynth.forecast import Forecast, forecast
+from dpsynth.inference.combine import Combined, combine
+from dpsynth.inference.coverage import Coverage, coverage
+from dpsynth.inference.estimate import Estimate
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
 from dpsynth.plan import Plan
@@ -31,9 +34,12 @@ __all__ = [
     "Boolean",
     "BudgetError",
     "Categorical",
+    "Combined",
+    "Coverage",
     "DPSynthError",
     "DataError",
     "Datetime",
+    "Estimate",
     "Forecast",
     "Identifier",
     "Ledger",
@@ -50,6 +56,8 @@ __all__ = [
     "Workload",
     "__version__",
     "check",
+    "combine",
+    "coverage",
     "draft",
     "forecast",
     "load",

@@ -10,6 +10,7 @@ from dpsynth._version import __version__
 from dpsynth.cli import ledger, schema
 from dpsynth.cli.audit import audit
 from dpsynth.cli.demo import demo
+from dpsynth.cli.estimate import estimate
 from dpsynth.cli.gate import gate
 from dpsynth.cli.plan import plan
 from dpsynth.cli.report import report
@@ -52,6 +53,7 @@ app.command()(report)
 app.add_typer(ledger.app, name="ledger")
 app.command()(show)
 app.command()(sample)
+app.command()(estimate)
 app.add_typer(schema.app, name="schema")
 app.command()(synthesizers)
 app.command()(selftest)

@@ -130,7 +130,7 @@ class BinnedCodec:
 
     def _draw(self, bins: IntArray, rng: np.random.Generator) -> IntArray:
         """A random tick of each given bin."""
-        segments = self._segments
+        segments = self.segments
         chosen = draw_members(segments.first, segments.weights, bins, rng)
         width = segments.width[chosen]
         place = segments.start[chosen] + rng.integers(0, np.maximum(width, 1))
@@ -139,7 +139,7 @@ class BinnedCodec:
         return np.where(width > 0, ticks, segments.tick[chosen])
 
     @cached_property
-    def _segments(self) -> _Segments:
+    def segments(self) -> Segments:
         """Bins cut at the fine edges, in order, measured in ticks that are no atoms."""
         edges = np.asarray(self.edges, dtype=np.int64)
         fine = np.asarray(self.fine_edges or self.edges, dtype=np.int64)
@@ -155,7 +155,7 @@ class BinnedCodec:
             measured = np.bincount(bin_of, counts, minlength=self.bins)[bin_of] > 0
             weights = np.where(measured, counts, weights)
         first = np.searchsorted(bin_of, np.arange(self.bins + 1))
-        return _Segments(first, weights, free[:-1], width, breaks[:-1])
+        return Segments(first, weights, free[:-1], width, breaks[:-1])
 
     def _series(self, ticks: IntArray, null: NDArray[np.bool_]) -> pd.Series[Any]:
         import pandas as pd
@@ -180,7 +180,7 @@ class BinnedCodec:
 
 
 @dataclass(frozen=True, eq=False)
-class _Segments:
+class Segments:
     """Pieces of bins: `first[b]` is bin b's first piece; the rest has one entry for each piece.
 
     weights: chance, up to a factor, of the piece within its bin; start: its first place among the ticks

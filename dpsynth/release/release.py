@@ -34,9 +34,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from dpsynth.audit_pool import AuditPool
+    from dpsynth.inference.estimate import Estimate
+    from dpsynth.inference.posterior import Progress
+    from dpsynth.inference.released import Design
 
 MODEL_FORMAT = "dpsynth-model"
 MODEL_VERSION = 1
+# Mechanisms whose answer decides what is measured next.
+CHOOSING_KINDS = ("selection", "selection of parents", "dependence")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,6 +122,41 @@ class Release:
             if value < 0:
                 raise SettingError(f"{name} ({value}) must not be negative; try 0 or more")
         return Parts(self.codec, self.model, wanted, np.random.SeedSequence(seed).entropy, PART_ROWS)
+
+    def estimate(self, request: str, **options: Any) -> Estimate:
+        """What the release says about the population, with error bars that count noise and sampling.
+
+        request: "mean(age) by sex", "share(income)", "count(sex, income)" or "income ~ age + sex". options: about
+        ("population", or "table" for the private rows alone), level (0.95), and draws, seed and progress for columns
+        that were not measured together. Raises SettingError. How and when it holds: docs/explanation/error-bars.md.
+
+        Privacy: free, post-processing.
+        """
+        from dpsynth.inference.intervals import estimate
+
+        return estimate(self, request, **options)
+
+    def sample_tables(
+        self, count: int, *, rows: int | None = None, seed: int | None = None, progress: Progress | None = None
+    ) -> tuple[pd.DataFrame, ...]:
+        """Synthetic tables from `count` models that might have come out as well, for analyses whose errors `combine`.
+
+        rows: of each, by default as many as were released. Raises SettingError when a number is too small, or the
+        model is not one that the noisy marginals determine (a network, a mixture, a sum of features).
+
+        Privacy: free, as `sample`; together the tables show how uncertain the release is.
+        """
+        from dpsynth.inference.posterior import redrawn_tables
+
+        return redrawn_tables(self, count, self.rows if rows is None else rows, seed, progress)
+
+    @property
+    def design(self) -> Design:
+        """How the release was made, as far as error bars care."""
+        from dpsynth.inference.released import Design
+
+        chosen = any(record.kind in CHOOSING_KINDS for record in self.certificate.mechanisms)
+        return Design(chosen, self.certificate.unit.max_rows)
 
     def save(self, path: Path | str, *, overwrite: bool = False, quote_formulas: bool = False) -> Path:
         """Write the release into a new directory, all or nothing; returns the directory.

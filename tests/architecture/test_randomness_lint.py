@@ -19,6 +19,7 @@ PRIVATE_ROOMS = ("dpsynth/private/", "dpsynth/mechanisms/", "dpsynth/privacy/", 
 # Post-processing of what was released: an explicit numpy Generator is welcome.
 GENERATOR_ROOMS = (
     "dpsynth/codec/",
+    "dpsynth/inference/",
     "dpsynth/models/",
     "dpsynth/release/",
     "dpsynth/synthesizers/",
