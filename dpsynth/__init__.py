@@ -11,7 +11,8 @@ from dpsynth._version import __version__
 from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
 from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
-from dpsynth.forecast import Forecast, forecast
+from dpsynth.forecast.error import ErrorForecast, forecast_error
+from dpsynth.forecast.resources import ResourceForecast, forecast_resources
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
 from dpsynth.plan import Plan
@@ -20,6 +21,7 @@ from dpsynth.private.ingest import check
 from dpsynth.private.spark.sources import SparkFiles
 from dpsynth.private.ticked import Ticked, ticked
 from dpsynth.release.release import Release, load
+from dpsynth.report.explanation import Explanation, explain
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.schema import Schema
 from dpsynth.synthesizers.catalogue import synthesizers
@@ -34,7 +36,8 @@ __all__ = [
     "DPSynthError",
     "DataError",
     "Datetime",
-    "Forecast",
+    "ErrorForecast",
+    "Explanation",
     "Identifier",
     "Ledger",
     "LedgerError",
@@ -42,6 +45,7 @@ __all__ = [
     "OpenCategorical",
     "Plan",
     "Release",
+    "ResourceForecast",
     "Schema",
     "SettingError",
     "SparkFiles",
@@ -51,7 +55,9 @@ __all__ = [
     "__version__",
     "check",
     "draft",
-    "forecast",
+    "explain",
+    "forecast_error",
+    "forecast_resources",
     "load",
     "open_ledger",
     "plan",
