@@ -26,12 +26,14 @@ from dpsynth.private.ticked import Ticked, ticked
 from dpsynth.release.release import Release, load
 from dpsynth.report.explanation import Explanation, explain
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
+from dpsynth.schema.constraints import Allowed, Dependency, Fixed, Forbidden, Order, Sum, Unique
 from dpsynth.schema.schema import Schema
 from dpsynth.synthesizers.catalogue import synthesizers
 from dpsynth.twins import TwinScores, twin_scores
 from dpsynth.workload import Workload
 
 __all__ = [
+    "Allowed",
     "AuditPool",
     "Boolean",
     "BudgetError",
@@ -41,22 +43,28 @@ __all__ = [
     "DPSynthError",
     "DataError",
     "Datetime",
+    "Dependency",
     "ErrorForecast",
     "Estimate",
     "Explanation",
+    "Fixed",
+    "Forbidden",
     "Identifier",
     "Ledger",
     "LedgerError",
     "Numeric",
     "OpenCategorical",
+    "Order",
     "Plan",
     "Release",
     "ResourceForecast",
     "Schema",
     "SettingError",
     "SparkFiles",
+    "Sum",
     "Ticked",
     "TwinScores",
+    "Unique",
     "Workload",
     "__version__",
     "check",
