@@ -11,6 +11,8 @@ from dpsynth._version import __version__
 from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
 from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
+from dpsynth.evaluate import evaluate
+from dpsynth.evaluation.evaluation import Evaluation
 from dpsynth.forecast import Forecast, forecast
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
@@ -34,6 +36,7 @@ __all__ = [
     "DPSynthError",
     "DataError",
     "Datetime",
+    "Evaluation",
     "Forecast",
     "Identifier",
     "Ledger",
@@ -51,6 +54,7 @@ __all__ = [
     "__version__",
     "check",
     "draft",
+    "evaluate",
     "forecast",
     "load",
     "open_ledger",

@@ -10,6 +10,7 @@ from dpsynth._version import __version__
 from dpsynth.cli import ledger, schema
 from dpsynth.cli.audit import audit
 from dpsynth.cli.demo import demo
+from dpsynth.cli.evaluate import evaluate
 from dpsynth.cli.gate import gate
 from dpsynth.cli.plan import plan
 from dpsynth.cli.report import report
@@ -45,6 +46,7 @@ def _options(
 app.command()(synthesize)
 app.command()(plan)
 app.command()(audit)
+app.command()(evaluate)
 app.command()(sign)
 app.command()(verify)
 app.command()(gate)

@@ -100,7 +100,7 @@ class BinnedCodec:
         at_atom = ~in_bin & (codes < self.bins + len(self.atoms))
         ticks[in_bin] = self._draw(codes[in_bin], rng)
         ticks[at_atom] = np.asarray(self.atoms, dtype=np.int64)[codes[at_atom] - self.bins]
-        return self._series(ticks, ~(in_bin | at_atom))
+        return valued(self.column, ticks, ~(in_bin | at_atom))
 
     def code_labels(self) -> tuple[str, ...]:
         """Plain words for every code: the first and the last value of a bin, an atom's value, or missing."""
@@ -157,18 +157,6 @@ class BinnedCodec:
         first = np.searchsorted(bin_of, np.arange(self.bins + 1))
         return _Segments(first, weights, free[:-1], width, breaks[:-1])
 
-    def _series(self, ticks: IntArray, null: NDArray[np.bool_]) -> pd.Series[Any]:
-        import pandas as pd
-
-        values = self.column.value_of(ticks)
-        if isinstance(self.column, Datetime):
-            values = np.where(null, np.datetime64("NaT", "s"), values)
-        elif not self.column.integer:
-            values = np.where(null, np.nan, values)
-        elif self.column.nullable:
-            return pd.Series(pd.arrays.IntegerArray(values.astype(np.int64), null), name=self.name)
-        return pd.Series(values, name=self.name)
-
     def _words(self, ticks: IntArray) -> list[str]:
         values = self.column.value_of(ticks)
         if isinstance(self.column, Datetime):
@@ -192,3 +180,17 @@ class _Segments:
     start: IntArray
     width: IntArray
     tick: IntArray
+
+
+def valued(column: Numeric | Datetime, ticks: IntArray, null: NDArray[np.bool_]) -> pd.Series[Any]:
+    """A pandas Series of grid points, missing where `null`; its dtype depends on the column alone."""
+    import pandas as pd
+
+    values = column.value_of(ticks)
+    if isinstance(column, Datetime):
+        values = np.where(null, np.datetime64("NaT", "s"), values)
+    elif not column.integer:
+        values = np.where(null, np.nan, values)
+    elif column.nullable:
+        return pd.Series(pd.arrays.IntegerArray(values.astype(np.int64), null), name=column.name)
+    return pd.Series(values, name=column.name)
