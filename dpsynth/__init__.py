@@ -11,6 +11,8 @@ from dpsynth._version import __version__
 from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
 from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
+from dpsynth.evaluate import evaluate
+from dpsynth.evaluation.evaluation import Evaluation
 from dpsynth.forecast.error import ErrorForecast, forecast_error
 from dpsynth.forecast.resources import ResourceForecast, forecast_resources
 from dpsynth.inference.combine import Combined, combine
@@ -49,6 +51,7 @@ __all__ = [
     "Explanation",
     "Fixed",
     "Forbidden",
+    "Evaluation",
     "Identifier",
     "Ledger",
     "LedgerError",
@@ -74,6 +77,7 @@ __all__ = [
     "explain",
     "forecast_error",
     "forecast_resources",
+    "evaluate",
     "load",
     "open_ledger",
     "plan",
