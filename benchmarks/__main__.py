@@ -19,6 +19,7 @@ NAMES = (
     "audit",
     "recompute",
     "audit_coverage",
+    "error_bars",
     "audit_controls",
     "audit_speed",
     "twin_audit",

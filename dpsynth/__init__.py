@@ -11,7 +11,13 @@ from dpsynth._version import __version__
 from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
 from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
-from dpsynth.forecast import Forecast, forecast
+from dpsynth.evaluate import evaluate
+from dpsynth.evaluation.evaluation import Evaluation
+from dpsynth.forecast.error import ErrorForecast, forecast_error
+from dpsynth.forecast.resources import ResourceForecast, forecast_resources
+from dpsynth.inference.combine import Combined, combine
+from dpsynth.inference.coverage import Coverage, coverage
+from dpsynth.inference.estimate import Estimate
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
 from dpsynth.plan import Plan
@@ -21,7 +27,9 @@ from dpsynth.private.ingest import check
 from dpsynth.private.spark.sources import SparkFiles
 from dpsynth.private.ticked import Ticked, ticked
 from dpsynth.release.release import Release, load
+from dpsynth.report.explanation import Explanation, explain
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
+from dpsynth.schema.constraints import Allowed, Dependency, Fixed, Forbidden, Order, Sum, Unique
 from dpsynth.schema.importers.importer import import_schema
 from dpsynth.schema.schema import Schema
 from dpsynth.synthesizers.catalogue import synthesizers
@@ -29,32 +37,50 @@ from dpsynth.twins import TwinScores, twin_scores
 from dpsynth.workload import Workload
 
 __all__ = [
+    "Allowed",
     "AuditPool",
     "Boolean",
     "BudgetError",
     "Categorical",
+    "Combined",
+    "Coverage",
     "DPSynthError",
     "DataError",
     "Datetime",
-    "Forecast",
+    "Dependency",
+    "ErrorForecast",
+    "Estimate",
+    "Explanation",
+    "Fixed",
+    "Forbidden",
+    "Evaluation",
     "Identifier",
     "Ledger",
     "LedgerError",
     "Numeric",
     "OpenCategorical",
+    "Order",
     "Plan",
     "Release",
+    "ResourceForecast",
     "Schema",
     "SettingError",
     "SparkFiles",
+    "Sum",
     "Ticked",
     "TwinScores",
+    "Unique",
     "Workload",
     "__version__",
     "check",
     "column_names",
+    "combine",
+    "coverage",
     "draft",
-    "forecast",
+    "evaluate",
+    "explain",
+    "forecast_error",
+    "forecast_resources",
     "import_schema",
     "load",
     "open_ledger",

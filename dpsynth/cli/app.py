@@ -10,6 +10,10 @@ from dpsynth._version import __version__
 from dpsynth.cli import ledger, schema
 from dpsynth.cli.audit import audit
 from dpsynth.cli.demo import demo
+from dpsynth.cli.estimate import estimate
+from dpsynth.cli.evaluate import evaluate
+from dpsynth.cli.explain import explain
+from dpsynth.cli.forecast import forecast
 from dpsynth.cli.gate import gate
 from dpsynth.cli.plan import plan
 from dpsynth.cli.report import report
@@ -44,7 +48,10 @@ def _options(
 
 app.command()(synthesize)
 app.command()(plan)
+app.command()(explain)
+app.command()(forecast)
 app.command()(audit)
+app.command()(evaluate)
 app.command()(sign)
 app.command()(verify)
 app.command()(gate)
@@ -52,6 +59,7 @@ app.command()(report)
 app.add_typer(ledger.app, name="ledger")
 app.command()(show)
 app.command()(sample)
+app.command()(estimate)
 app.add_typer(schema.app, name="schema")
 app.command()(synthesizers)
 app.command()(selftest)

@@ -1,0 +1,188 @@
+"""The best linear estimate of a marginal from every noisy marginal that says something about it, with its covariance.
+
+Let x be the counts of the grid's cells. Measurement k gives y_k = A_k x + noise, A_k a sum over columns and codes,
+the noise independent with variances D_k, known exactly. Generalised least squares (Aitken 1935) is unbiased and has
+covariance H^-1, H = sum over k of A_k' D_k^-1 A_k, whatever x is: no cell is clipped at zero, so no bias comes in.
+H is never written out: each application costs one pass over the grid for each measurement, and conjugate gradients
+end after as many steps as H has distinct eigenvalues, at most 2^columns where every measurement has its own stddev.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsynth.codec.codec import Codec
+from dpsynth.codec.merged import MergedCodec
+from dpsynth.domain import Clique
+from dpsynth.errors import SettingError
+from dpsynth.inference.grid import Grid, IntArray, summed_cells
+from dpsynth.marginal import Basis, FloatArray, NoisyMarginal, residual
+from dpsynth.models.factor import subsets
+
+Progress = Callable[[str, float], None]
+
+_TOLERANCE, _MOST_STEPS = 1e-12, 2_000
+
+
+def home_of(measurements: Sequence[NoisyMarginal], clique: Clique) -> NoisyMarginal | None:
+    """The measured marginal that holds all of `clique`, in the most cells, with the least noise among equals; or None.
+
+    A residual of just these columns will do as well, if all its smaller parts were measured.
+    """
+    wanted = set(clique)
+    whole = [one for one in measurements if one.basis is Basis.IDENTITY and wanted <= set(one.clique)]
+    if whole:
+        return max(whole, key=lambda one: (_cells_on(one, clique), -one.stddev * one.values.size**0.5))
+    measured = [set(one.clique) for one in measurements if one.basis is Basis.IDENTITY and not one.groups]
+    residuals = [set(one.clique) for one in measurements if one.basis is Basis.RESIDUAL]
+    complete = all(set(part) in residuals or any(set(part) <= one for one in measured) for part in subsets(clique))
+    return next((one for one in measurements if complete and set(one.clique) == wanted), None)
+
+
+def _cells_on(one: NoisyMarginal, clique: Clique) -> int:
+    return int(np.prod([one.values.shape[one.clique.index(column)] for column in clique]))
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What one measurement says about a grid: the grid summed over some axes, and its cells joined along others.
+
+    axes: those of the grid that are left; joined: for each of them the coarser cell of each cell. values, variances:
+    of the joined cells, axes in the grid's order.
+    """
+
+    axes: tuple[int, ...]
+    joined: tuple[IntArray, ...]
+    values: FloatArray
+    variances: FloatArray
+    basis: Basis
+
+    def forward(self, counts: FloatArray) -> FloatArray:
+        """A x: the grid's counts in the measurement's cells."""
+        out: FloatArray = counts.sum(axis=tuple(place for place in range(counts.ndim) if place not in self.axes))
+        for place, cells in enumerate(self.joined):
+            out = summed_cells(out, place, cells)
+        return out
+
+    def backward(self, table: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+        """A' y: every cell of the grid gets the entry of the measurement's cell that it falls into."""
+        for place, cells in enumerate(self.joined):
+            table = np.take(table, cells, axis=place)
+        aligned = table.reshape([size if place in self.axes else 1 for place, size in enumerate(shape)])
+        return np.broadcast_to(aligned, shape)
+
+    def weighted(self, table: FloatArray) -> FloatArray:
+        """The inverse covariance of the noise, applied; that of a residual is its projection over the variance."""
+        return residual(table) / self.variances if self.basis is Basis.RESIDUAL else table / self.variances
+
+
+def view_of(one: NoisyMarginal, grid: Grid, variances: FloatArray) -> View | None:
+    """The view of a measurement on the grid; None when its cells and the grid's cut across each other."""
+    table, spread = one.values, variances
+    outside = tuple(place for place, column in enumerate(one.clique) if column not in grid.clique)
+    if one.basis is Basis.RESIDUAL and (outside or any(grid[column].grouped for column in one.clique)):
+        return None
+    places = [place for place, column in enumerate(one.clique) if column in grid.clique]
+    table, spread = table.sum(axis=outside), spread.sum(axis=outside)
+    joined: list[IntArray] = []
+    for axis, place in enumerate(places):
+        held = grid[one.clique[place]]
+        groups = one.groups[place] if one.groups else None
+        cells = np.arange(held.cells.size) if groups is None else np.asarray(groups)
+        if (finer := _within(cells, held.cells)) is not None:
+            table, spread = summed_cells(table, axis, finer), summed_cells(spread, axis, finer)
+            joined.append(np.arange(held.size))
+        elif (coarser := _within(held.cells, cells)) is not None:
+            joined.append(coarser)
+        else:
+            return None
+    order = sorted(range(len(places)), key=lambda axis: grid.clique.index(one.clique[places[axis]]))
+    axes = tuple(grid.clique.index(one.clique[places[axis]]) for axis in order)
+    return View(
+        axes,
+        tuple(joined[axis] for axis in order),
+        np.transpose(table, order),
+        np.transpose(spread, order),
+        one.basis,
+    )
+
+
+def _within(fine: IntArray, coarse: IntArray) -> IntArray | None:
+    """For each cell of `fine` the cell of `coarse` that holds all its codes; None when some cell is split."""
+    found = np.zeros(int(fine.max()) + 1, dtype=np.int64)
+    found[fine] = coarse
+    return found if np.array_equal(found[fine], coarse) else None
+
+
+def cell_variances(one: NoisyMarginal, codec: Codec) -> FloatArray:
+    """Variance of the noise in each cell, in rows^2, shape of the values.
+
+    One-ways from before codes were merged are sums over the merged codes: each cell counts its members, at most.
+    """
+    variances = np.full(one.values.shape, one.stddev**2)
+    column = codec[one.clique[0]] if len(one.clique) == 1 else None
+    if isinstance(column, MergedCodec) and one.basis is Basis.IDENTITY:
+        members = np.bincount(column.groups).astype(np.float64)
+        variances = variances * (summed_cells(members, 0, np.asarray(one.groups[0])) if one.groups else members)
+    return variances
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredCounts:
+    """An unbiased estimate of the counts on a grid, and the precision of its noise.
+
+    counts: flat, in rows; may be negative.
+    """
+
+    grid: Grid
+    counts: FloatArray
+    views: tuple[View, ...]
+
+    def noise_variances(self, gradient: FloatArray, progress: Progress | None = None) -> FloatArray:
+        """Variance of each linear functional of the counts; gradient: shape (cells, functionals)."""
+        found = np.zeros(gradient.shape[1])
+        for place, one in enumerate(gradient.T):
+            if progress is not None:
+                progress("error bars", place / found.size)
+            found[place] = float(one @ _solve(self.views, self.grid, one)) if one.any() else 0.0
+        return found
+
+
+def measured_counts(codec: Codec, measurements: Sequence[NoisyMarginal], grid: Grid) -> MeasuredCounts:
+    """Generalised least squares on the grid; its home measurement is among `measurements`."""
+    views = [view_of(one, grid, cell_variances(one, codec)) for one in measurements]
+    kept = _pooled([view for view in views if view is not None])
+    right = sum((view.backward(view.weighted(view.values), grid.shape) for view in kept), np.zeros(grid.shape))
+    return MeasuredCounts(grid, _solve(kept, grid, right.reshape(-1)), kept)
+
+
+def _pooled(views: Sequence[View]) -> tuple[View, ...]:
+    """Views of the same cells as one, by inverse variance; all that say only the total are among them."""
+    pooled: dict[tuple[object, ...], list[View]] = {}
+    for view in views:
+        pooled.setdefault((view.axes, view.basis, *(cells.tobytes() for cells in view.joined)), []).append(view)
+    out = []
+    for same in pooled.values():
+        precision = sum((1 / view.variances for view in same), np.zeros(same[0].values.shape))
+        values = sum((view.values / view.variances for view in same), np.zeros(same[0].values.shape)) / precision
+        out.append(View(same[0].axes, same[0].joined, values, 1 / precision, same[0].basis))
+    return tuple(out)
+
+
+def _solve(views: Sequence[View], grid: Grid, right: FloatArray) -> FloatArray:
+    """H^-1 applied to a flat vector, by preconditioned conjugate gradients."""
+    from scipy.sparse.linalg import LinearOperator, cg
+
+    def normal(flat: FloatArray) -> FloatArray:
+        counts = flat.reshape(grid.shape)
+        parts = (view.backward(view.weighted(view.forward(counts)), grid.shape) for view in views)
+        return sum(parts, np.zeros(grid.shape)).reshape(-1)
+
+    operator = LinearOperator((grid.cells, grid.cells), matvec=normal, dtype=np.float64)
+    found, failed = cg(operator, right, rtol=_TOLERANCE, maxiter=_MOST_STEPS)
+    if failed:
+        raise SettingError(f"estimate on {grid.clique} must have a unique solution; try columns measured together")
+    return np.asarray(found)
