@@ -26,6 +26,7 @@ def schema_card(schema: Schema) -> str:
         facts.append(("public rows", f"{schema.public_rows:,}"))
     if schema.missing_values:
         facts.append(("missing cells", "not shown" if open_items else ", ".join(map(repr, schema.missing_values))))
+    facts += [("constraint", f"{one.words} ({one.source})") for one in schema.constraints]
     rows: list[list[Content]] = [[column.name, column.type, _public(column), _sources(column)] for column in schema]
     headings = ("column", "type", "taken as public", "declared by")
     return card("Schema", facts, headings=headings, rows=rows, warning=warning)

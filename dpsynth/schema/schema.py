@@ -153,8 +153,9 @@ class Schema:
         True
         """
         return tuple(
-            (column, item, words_of(self[column].type, item))
-            for column, item, origin in self.provenance()
+            (column.name, item, words_of(column.type, item))
+            for column in self.columns
+            for item, origin in provenance(column).items()
             if origin == UNANSWERED
         )
 

@@ -73,6 +73,19 @@ SQLITE = (
 DUCKDB = "CREATE TABLE t (id UBIGINT UNIQUE, kind VARCHAR NOT NULL CHECK (kind IN ('x', 'y')), \"on\" BOOL)"
 
 
+def test_a_condition_on_two_columns_is_a_constraint(tmp_path: Path) -> None:
+    bounds = "date NOT NULL CHECK (x BETWEEN '2020-01-01' AND '2020-12-31')"
+    columns = ", ".join(f"{name} {bounds.replace('x', name)}" for name in ("came", "left_at", "paid"))
+    (tmp_path / "stays.sql").write_text(
+        f"CREATE TABLE stays ({columns}, seen date, CHECK (came < left_at AND paid >= left_at), CHECK (seen > came))"
+    )
+    schema = import_schema(tmp_path / "stays.sql", by=BY)
+    assert [(one.words, one.source) for one in schema.constraints] == [("came < left_at", BY), ("left_at <= paid", BY)]
+    draft = import_schema(tmp_path / "stays.sql")
+    assert ("came, left_at", "constraint: came < left_at", "unreviewed") in draft.provenance()
+    assert {column for column, _, _ in draft.confirmed(by=BY).questions()} == {"seen"}
+
+
 @pytest.mark.parametrize(("dialect", "text"), [("mysql", MYSQL), ("sqlite", SQLITE), ("duckdb", DUCKDB)])
 @pytest.mark.parametrize("named", [True, False])
 def test_each_dialect_is_read(tmp_path: Path, dialect: str, text: str, named: bool) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from dpsynth.errors import SchemaError
@@ -50,10 +50,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of one table in a source, in order, and texts that mark a missing cell everywhere."""
+    """The columns of one table in a source, in order, and texts that mark a missing cell everywhere.
+
+    orders: pairs of columns of which the first is below the second in every row, and whether never equal.
+    """
 
     columns: tuple[Found, ...]
-    missing_values: tuple[str, ...] = field(default=())
+    missing_values: tuple[str, ...] = ()
+    orders: tuple[tuple[str, str, bool], ...] = ()
 
 
 def column_of(found: Found, by: str | None) -> Column:

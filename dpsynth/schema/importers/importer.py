@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dpsynth.errors import Problem, SchemaError, SettingError
+from dpsynth.schema.columns import Column
+from dpsynth.schema.constraint_rules import constraint_problems
+from dpsynth.schema.constraints import Order
 from dpsynth.schema.importers import dbt, frictionless, great_expectations, json_schema, pandera, sql
 from dpsynth.schema.importers.found import Table, column_of
-from dpsynth.schema.provenance import OPEN
+from dpsynth.schema.provenance import OPEN, UNANSWERED, UNREVIEWED, provenance
 from dpsynth.schema.schema import Schema
 from dpsynth.schema.text import from_json_text, from_yaml_text
 from dpsynth.schema.wording import close_to
@@ -64,7 +67,17 @@ def import_schema(source: Any, format: str | None = None, *, table: str | None =
     chosen = _chosen(found, table)
     if not chosen.columns:
         raise SchemaError("the source must describe columns; got none; try another table")
-    return Schema([column_of(each, by) for each in chosen.columns], missing_values=chosen.missing_values)
+    columns = [column_of(each, by) for each in chosen.columns]
+    orders = [Order([low, high], strict=strict, source=by or UNREVIEWED) for low, high, strict in chosen.orders]
+    kept = [order for order in orders if _holds(columns, order)]
+    return Schema(columns, missing_values=chosen.missing_values, constraints=kept)
+
+
+def _holds(columns: Sequence[Column], order: Order) -> bool:
+    """Whether a schema can keep the order: of columns whose bounds are known, or else are left to the steward."""
+    names = set(order.columns)
+    open_ones = {each.name for each in columns if UNANSWERED in provenance(each).values()}
+    return not names & open_ones and not any(constraint_problems(columns, [order]).values())
 
 
 def _tables(source: Any, format: str | None) -> Tables:  # noqa: A002

@@ -44,7 +44,8 @@ def tables(text: str, dialect: str | None = None) -> dict[str, Table]:
         if before is not None:
             for constraint in alter.find_all(exp.Constraint):
                 found[_name(alter.this)] = before = _with_all(before, constraint.expressions)
-    return {name: Table(tuple(columns.values())) for name, columns in found.items()}
+    orders = {_name(each.this): tuple(_orders(each.this)) for each in created if _is_table(each)}
+    return {name: Table(tuple(columns.values()), orders=orders[name]) for name, columns in found.items()}
 
 
 def _parsed(text: str, dialects: Iterable[str]) -> list[Any]:
@@ -197,6 +198,21 @@ def _inside(found: Found, bound: Any, sign: int) -> Any:
         return bound + sign
     moment = moment_of(bound) if found.kind == "date" else None
     return bound if moment is None else (moment + dt.timedelta(days=sign)).date().isoformat()
+
+
+def _orders(schema: exp.Schema) -> Iterator[tuple[str, str, bool]]:
+    """Pairs of columns that a condition of every row keeps in order, and whether they are never equal."""
+    from sqlglot import exp
+
+    for check in schema.find_all(exp.CheckColumnConstraint):
+        condition = check.this.unnest()
+        for part in condition.flatten() if isinstance(condition, exp.And) else [condition]:
+            each = part.unnest()
+            if isinstance(each, exp.GTE | exp.GT | exp.LTE | exp.LT):
+                left, right = _bare(each.left), _bare(each.right)
+                low, high = (left, right) if isinstance(each, exp.LTE | exp.LT) else (right, left)
+                if isinstance(low, exp.Column) and isinstance(high, exp.Column):
+                    yield low.name, high.name, isinstance(each, exp.GT | exp.LT)
 
 
 def _bare(node: Any) -> Any:
