@@ -30,7 +30,7 @@ from dpsynth.errors import SettingError
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.constraints import Constraint
 from dpsynth.schema.schema import Schema
-from dpsynth.schema.selection import Selection
+from dpsynth.schema.selection import Selection, labels_of
 from dpsynth.structural_zeros import StructuralZeros
 
 if TYPE_CHECKING:
@@ -147,7 +147,9 @@ class Codec:
                 table[column.name] = column.decode(given[column.name] if column.size else places, rng)
         for column in self.columns:
             if isinstance(column, DerivedCodec):
-                table[column.name] = column.derive(table, places)
+                by = self._by_name.get(getattr(column.rule, "by", ""))
+                coded = (given[by.name], labels_of(by.column)) if isinstance(by, CategoricalCodec) else None
+                table[column.name] = column.derive(table, places, coded)
         return pd.DataFrame({column.name: table[column.name] for column in self.columns}, copy=False)
 
     def _checked(self, column: ColumnCodec, codes: Mapping[str, NDArray[Any]], rows: int) -> NDArray[Any]:
