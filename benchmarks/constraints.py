@@ -142,9 +142,7 @@ def main() -> int:
     print(f"{'':<12}{'broken rows in a million':>26}{'fit, s':>18}{'draw, s':>18}{'three-way error':>22}")
     print(
         f"{'synthesizer':<12}"
-        + f"{'without':>13}{'with':>13}"
-        + f"{'with':>10}{'ratio':>8}" * 2
-        + f"{'with':>12}{'ratio':>10}"
+        f"{'without':>13}{'with':>13}" + f"{'with':>10}{'ratio':>8}" * 2 + f"{'with':>12}{'ratio':>10}"
     )
     for name in options.synthesizer:
         free, held = (measure(name, real, constrained, options) for constrained in (False, True))

@@ -23,6 +23,7 @@ NULL = -1
 def values_of_ticks(column: Column, ticks: NDArray[np.int64]) -> pd.Series[Any]:
     """A value for each tick, missing where it is negative.
 
+    >>> from dpsynth.schema import Categorical
     >>> values_of_ticks(Categorical("sex", values=["F", "M"], nullable=True), np.array([1, -1])).isna().tolist()
     [False, True]
     """
