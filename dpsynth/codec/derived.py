@@ -71,19 +71,21 @@ class DerivedCodec:
         return ()
 
     def derive(
-        self, table: Mapping[str, pd.Series[Any]], places: IntArray, coded: Coded | None = None
+        self, table: Mapping[str, pd.Series[Any]], places: IntArray, coded: Mapping[str, Coded] | None = None
     ) -> pd.Series[Any]:
         """The column's values, in the dtype of its schema.
 
         table: decoded columns, all that the rule names among them. places: of the rows in the whole table, from 0.
-        coded: the column that decides, as numbers of labels (null last) and the labels, where that is known already.
+        coded: columns as numbers of labels (null last) and those labels, where that is known already.
         Raises SettingError for a key with fewer values than there are rows.
         """
         match self.rule:
             case Fixed():
                 return values_of_ticks(self.column, np.full(len(places), self._tick(self.rule.value)))
             case Dependency():
-                return values_of_ticks(self.column, self._looked_up(table[self.rule.by], coded, self.rule))
+                return values_of_ticks(
+                    self.column, self._looked_up(table[self.rule.by], (coded or {}).get(self.rule.by), self.rule)
+                )
             case Sum():
                 return values_of_ticks(self.column, self._summed([table[part] for part in self.rule.parts]))
             case Unique():
