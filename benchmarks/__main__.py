@@ -15,6 +15,7 @@ NAMES = (
     "models",
     "adult",
     "raw_adult",
+    "constraints",
     "binning",
     "audit",
     "recompute",

@@ -47,7 +47,7 @@ def holds(rule, row):
     return not any(inside) if isinstance(rule, Forbidden) else any(inside)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([Forbidden, Allowed]), cells), max_size=7))
 def test_a_conflict_is_minimal_and_right(drawn):
     rules = [kind(box) for kind, box in drawn]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dpsynth.codec.binned import BinnedCodec, valued
 from dpsynth.codec.categorical import CategoricalCodec, Codes, OpenCodec, Ticks
 from dpsynth.codec.constraints import ordered_pairs, zeros_of
-from dpsynth.codec.derived import DerivedCodec
+from dpsynth.codec.derived import Coded, DerivedCodec
 from dpsynth.codec.identifier import IdentifierCodec
 from dpsynth.codec.level import LevelCodec
 from dpsynth.codec.merged import MergedCodec
@@ -30,7 +30,7 @@ from dpsynth.errors import SettingError
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.constraints import Constraint
 from dpsynth.schema.schema import Schema
-from dpsynth.schema.selection import Selection
+from dpsynth.schema.selection import Selection, labels_of
 from dpsynth.structural_zeros import StructuralZeros
 
 if TYPE_CHECKING:
@@ -138,16 +138,20 @@ class Codec:
         known = known or {}
         drawn = draw_in_order(ordered, pairs, given, known, rng) if ordered else {}  # type: ignore[arg-type]
         table: dict[str, pd.Series[Any]] = {}
+        coded: dict[str, Coded] = {}
         for column in self.columns:
             if column.name in known:
                 table[column.name] = values_of_ticks(released_column(column), known[column.name])
             elif isinstance(column, BinnedCodec) and column.name in drawn:
                 table[column.name] = valued(column.column, drawn[column.name].ticks, drawn[column.name].null)
             elif not isinstance(column, DerivedCodec):
-                table[column.name] = column.decode(given[column.name] if column.size else places, rng)
+                inner, own = _unmerged(column, given[column.name] if column.size else places, rng)
+                table[column.name] = inner.decode(own, rng)
+                if isinstance(inner, CategoricalCodec):
+                    coded[column.name] = own, labels_of(inner.column)
         for column in self.columns:
             if isinstance(column, DerivedCodec):
-                table[column.name] = column.derive(table, places)
+                table[column.name] = column.derive(table, places, coded)
         return pd.DataFrame({column.name: table[column.name] for column in self.columns}, copy=False)
 
     def _checked(self, column: ColumnCodec, codes: Mapping[str, NDArray[Any]], rows: int) -> NDArray[Any]:
@@ -225,6 +229,14 @@ class Codec:
                     read = (_from_json(*pair, found) for pair in zip(columns, found.columns, strict=True))
                     return cls(tuple(read), tuple(found.constraints))
         raise SettingError("codec must be a document with a schema and one codec for each of its columns")
+
+
+def _unmerged(column: ColumnCodec, codes: NDArray[Any], rng: np.random.Generator) -> tuple[ColumnCodec, NDArray[Any]]:
+    """The codec inside the groups of a merged one, and codes of it drawn in the groups; others as they are."""
+    while isinstance(column, MergedCodec):
+        codes = column.members(codes, rng)
+        column = column.inner
+    return column, codes
 
 
 def closed_codec(column: Column) -> ColumnCodec:

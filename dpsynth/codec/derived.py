@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dpsynth.codec.categorical import Codes, Ticks, spelled
 from dpsynth.codec.valued import NULL, values_of_ticks
 from dpsynth.errors import SettingError
-from dpsynth.schema.columns import Boolean, Categorical, Datetime, Numeric, OpenCategorical
+from dpsynth.schema.columns import Boolean, Categorical, Datetime, Label, Numeric, OpenCategorical
 from dpsynth.schema.constraints import Dependency, Derivation, Fixed, Sum, Unique
 from dpsynth.schema.selection import labels_of, select, values_of
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IntArray = NDArray[np.int64]
+Coded = tuple[NDArray[Any], Sequence[Label]]
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,22 @@ class DerivedCodec:
         """None: the column has no codes."""
         return ()
 
-    def derive(self, table: Mapping[str, pd.Series[Any]], places: IntArray) -> pd.Series[Any]:
+    def derive(
+        self, table: Mapping[str, pd.Series[Any]], places: IntArray, coded: Mapping[str, Coded] | None = None
+    ) -> pd.Series[Any]:
         """The column's values, in the dtype of its schema.
 
         table: decoded columns, all that the rule names among them. places: of the rows in the whole table, from 0.
+        coded: columns as numbers of labels (null last) and those labels, where that is known already.
         Raises SettingError for a key with fewer values than there are rows.
         """
         match self.rule:
             case Fixed():
                 return values_of_ticks(self.column, np.full(len(places), self._tick(self.rule.value)))
             case Dependency():
-                return values_of_ticks(self.column, self._looked_up(table[self.rule.by], self.rule))
+                return values_of_ticks(
+                    self.column, self._looked_up(table[self.rule.by], (coded or {}).get(self.rule.by), self.rule)
+                )
             case Sum():
                 return values_of_ticks(self.column, self._summed([table[part] for part in self.rule.parts]))
             case Unique():
@@ -108,13 +114,13 @@ class DerivedCodec:
         chosen = select(self.column, values_of(value))
         return chosen.spans[0][0] if chosen.spans else labels_of(self.column).index(chosen.labels[0])
 
-    def _looked_up(self, source: pd.Series[Any], rule: Dependency) -> IntArray:
+    def _looked_up(self, source: pd.Series[Any], coded: Coded | None, rule: Dependency) -> IntArray:
         import pandas as pd
 
         ticks = {spelled(key): self._tick(value) for key, value in rule.values if key is not None}
         missing = next((self._tick(value) for key, value in rule.values if key is None), NULL)
-        places, found = pd.factorize(source)
-        palette = np.array([*(ticks[spelled(label)] for label in found.tolist()), missing], dtype=np.int64)
+        places, labels = pd.factorize(source) if coded is None else coded
+        palette = np.array([*(ticks[spelled(label)] for label in list(labels)), missing], dtype=np.int64)
         return palette[places]
 
     def _summed(self, parts: Sequence[pd.Series[Any]]) -> IntArray:

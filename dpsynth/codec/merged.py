@@ -67,8 +67,13 @@ class MergedCodec:
 
     def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> pd.Series[Any]:
         """Values drawn inside each row's group in proportion to the weights."""
+        return self.inner.decode(self.members(codes, rng), rng)
+
+    def members(self, codes: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Inner codes drawn inside each row's group in proportion to the weights."""
         order, first, chances = self._members
-        return self.inner.decode(order[draw_members(first, chances, codes, rng)], rng)
+        drawn: NDArray[np.int64] = order[draw_members(first, chances, codes, rng)]
+        return drawn
 
     def code_labels(self) -> tuple[str, ...]:
         """For each merged code the plain words of its members."""

@@ -86,7 +86,10 @@ class _Source:
 
 def _draw_group(sources: Mapping[str, _Source], pairs: Pairs, rng: np.random.Generator) -> dict[str, Drawn]:
     drawn = {name: source.draw(rng) for name, source in sources.items()}
-    wrong = np.flatnonzero(_out_of_order(sources, drawn, pairs))
+    wrong = np.flatnonzero(_unsure(sources, pairs))
+    if wrong.size:
+        part = {name: Drawn(one.ticks[wrong], one.null[wrong]) for name, one in drawn.items()}
+        wrong = wrong[_out_of_order({name: source.at(wrong) for name, source in sources.items()}, part, pairs)]
     for _ in range(_REDRAWS):
         if not wrong.size:
             return drawn
@@ -99,6 +102,19 @@ def _draw_group(sources: Mapping[str, _Source], pairs: Pairs, rng: np.random.Gen
         for name, one in placed.items():
             drawn[name].ticks[wrong] = one.ticks
     return drawn
+
+
+def _unsure(sources: Mapping[str, _Source], pairs: Pairs) -> NDArray[np.bool_]:
+    """Rows in which the bins alone do not say that every pair is in order."""
+    unsure = np.zeros(len(next(iter(sources.values())).codes), dtype=bool)
+    for (earlier, later), strict in pairs.items():
+        one, two = sources[earlier].codec, sources[later].codec
+        last = numbers_of(one.column, np.maximum(one.extents()[1], 0))[:, None]
+        first = numbers_of(two.column, np.maximum(two.extents()[0], 0))[None, :]
+        table = np.zeros((one.size, two.size), dtype=bool)
+        table[: len(last), : first.shape[1]] = (last >= first) if strict else (last > first)
+        unsure |= table[sources[earlier].codes, sources[later].codes]
+    return unsure
 
 
 def _out_of_order(sources: Mapping[str, _Source], drawn: Mapping[str, Drawn], pairs: Pairs) -> NDArray[np.bool_]:

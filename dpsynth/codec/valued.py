@@ -26,6 +26,7 @@ def values_of_ticks(column: Column, ticks: NDArray[np.int64], found: Sequence[La
 
     found: the labels that ticks number, where the schema does not name them (an open column).
 
+    >>> from dpsynth.schema import Categorical
     >>> values_of_ticks(Categorical("sex", values=["F", "M"], nullable=True), np.array([1, -1])).isna().tolist()
     [False, True]
     """

@@ -65,8 +65,11 @@ def require_ticks(column: Numeric | Datetime, ticks: npt.NDArray[np.int64]) -> N
 
 def numbers_of(column: Numeric | Datetime, ticks: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Values of grid points as numbers that any two columns of one kind compare by; moments are seconds since 1970."""
-    values = column.value_of(np.asarray(ticks, dtype=np.int64))
-    return values.astype(np.int64).astype(np.float64) if values.dtype.kind == "M" else values.astype(np.float64)
+    ticks = np.asarray(ticks, dtype=np.int64)
+    if column.type == "datetime":
+        first, second = column.value_of(np.array([0, 1])).astype(np.int64).tolist()
+        return ticks * float(second - first) + float(first)
+    return np.asarray(column.value_of(ticks), dtype=np.float64)
 
 
 def number_of_value(column: Numeric | Datetime, value: Any, *, last: bool) -> float:

@@ -175,7 +175,7 @@ def _joined(rows: FloatArray, ordered: int, least: float, classes: IntArray | No
     never joined, so each of them has a last group of its own.
     """
     groups = np.zeros(rows.size, dtype=np.int64)
-    classes = groups if classes is None else classes
+    classes = np.zeros_like(groups) if classes is None else classes
     group, held = -1, math.inf
     for code in range(ordered):
         if code and classes[code] != classes[code - 1]:

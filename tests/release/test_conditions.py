@@ -55,7 +55,8 @@ def private():
 
 
 def released(name: str) -> Release:
-    return dpsynth.synthesize(private(), SCHEMA, epsilon=5, delta=1e-6, synthesizer=name, seed=1)
+    settings = {"stages": 4, "components": 40} if name == "mixture" else {}
+    return dpsynth.synthesize(private(), SCHEMA, epsilon=5, delta=1e-6, synthesizer=name, settings=settings, seed=1)
 
 
 RELEASES = dict.fromkeys(("mst", "mosaic", "mixture"))
