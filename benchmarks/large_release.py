@@ -50,7 +50,7 @@ def whole_release(path: Path, synthesizer: str, out: Path) -> dict[str, Any]:
             marks.append((stage, time.perf_counter(), time.process_time()))
 
     plan = dpsynth.plan(schema(), epsilon=1.0, delta=1e-9, synthesizer=synthesizer)
-    told = dpsynth.forecast(plan, len(NAMES), parquet.read_metadata(path).num_rows).to_json()
+    told = dpsynth.forecast_resources(plan, len(NAMES), parquet.read_metadata(path).num_rows).to_json()
     progress("start", 0.0)
     settings = {"rows_in": "disk"}
     made = dpsynth.synthesize(

@@ -11,7 +11,8 @@ from dpsynth._version import __version__
 from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
 from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
-from dpsynth.forecast import Forecast, forecast
+from dpsynth.forecast.error import ErrorForecast, forecast_error
+from dpsynth.forecast.resources import ResourceForecast, forecast_resources
 from dpsynth.inference.combine import Combined, combine
 from dpsynth.inference.coverage import Coverage, coverage
 from dpsynth.inference.estimate import Estimate
@@ -23,13 +24,16 @@ from dpsynth.private.ingest import check
 from dpsynth.private.spark.sources import SparkFiles
 from dpsynth.private.ticked import Ticked, ticked
 from dpsynth.release.release import Release, load
+from dpsynth.report.explanation import Explanation, explain
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
+from dpsynth.schema.constraints import Allowed, Dependency, Fixed, Forbidden, Order, Sum, Unique
 from dpsynth.schema.schema import Schema
 from dpsynth.synthesizers.catalogue import synthesizers
 from dpsynth.twins import TwinScores, twin_scores
 from dpsynth.workload import Workload
 
 __all__ = [
+    "Allowed",
     "AuditPool",
     "Boolean",
     "BudgetError",
@@ -39,27 +43,37 @@ __all__ = [
     "DPSynthError",
     "DataError",
     "Datetime",
+    "Dependency",
+    "ErrorForecast",
     "Estimate",
-    "Forecast",
+    "Explanation",
+    "Fixed",
+    "Forbidden",
     "Identifier",
     "Ledger",
     "LedgerError",
     "Numeric",
     "OpenCategorical",
+    "Order",
     "Plan",
     "Release",
+    "ResourceForecast",
     "Schema",
     "SettingError",
     "SparkFiles",
+    "Sum",
     "Ticked",
     "TwinScores",
+    "Unique",
     "Workload",
     "__version__",
     "check",
     "combine",
     "coverage",
     "draft",
-    "forecast",
+    "explain",
+    "forecast_error",
+    "forecast_resources",
     "load",
     "open_ledger",
     "plan",

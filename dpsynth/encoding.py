@@ -13,6 +13,9 @@ from dpsynth.binning import MOST_BINS, Binned, Binning, bins_for, depth_of, find
 from dpsynth.binning import planned_steps as planned_bins
 from dpsynth.codec.categorical import OpenCodec
 from dpsynth.codec.codec import Codec, ColumnCodec, closed_codec
+from dpsynth.codec.constraints import cuts_of
+from dpsynth.codec.derived import DerivedCodec
+from dpsynth.codec.selected import with_cuts
 from dpsynth.domain import Domain
 from dpsynth.errors import SettingError
 from dpsynth.mechanisms.count import Count
@@ -65,12 +68,12 @@ class Encoding:
 
 def open_columns(schema: Schema) -> list[OpenCategorical]:
     """Columns whose values are not public."""
-    return [column for column in schema.columns if isinstance(column, OpenCategorical)]
+    return [column for column in schema.modelled if isinstance(column, OpenCategorical)]
 
 
 def binned_columns(schema: Schema) -> list[Binned]:
     """Columns whose bins are not given."""
-    return [column for column in schema.columns if isinstance(column, Binned) and column.edges is None]
+    return [column for column in schema.modelled if isinstance(column, Binned) and column.edges is None]
 
 
 def needs_budget(schema: Schema) -> bool:
@@ -81,16 +84,16 @@ def needs_budget(schema: Schema) -> bool:
 def largest_domain(schema: Schema) -> Domain:
     """The domain with the most codes that the schema can come to, whatever the data."""
     sizes: dict[str, int] = {}
-    for column in schema.columns:
-        if isinstance(column, Identifier):
-            continue
+    cuts = cuts_of(schema)
+    for column in schema.modelled:
+        added = len(cuts.get(column.name, ()))
         if isinstance(column, OpenCategorical):
             sizes[column.name] = max(column.max_values, len(column.known)) + 1 + column.nullable
         elif isinstance(column, Binned) and column.edges is None:
             bins = column.bins if column.bins is not None else MOST_BINS
-            sizes[column.name] = min(1 << depth_of(bins), column.ticks) + len(column.atoms) + column.nullable
+            sizes[column.name] = min((1 << depth_of(bins)) + added, column.ticks) + len(column.atoms) + column.nullable
         else:
-            sizes[column.name] = closed_codec(column).size
+            sizes[column.name] = with_cuts(closed_codec(column), cuts.get(column.name, ())).size
     return Domain.of(sizes)
 
 
@@ -138,22 +141,23 @@ def find_codec(door: Door, schema: Schema, budget: Cost, encoding: Encoding, exp
     expected_pair_mu: the mu at which one two-way marginal will be measured later; with the noisy number
     of rows it sets the number of bins where the schema leaves it open.
     """
-    if not needs_budget(schema):
-        return Codec(tuple(closed_codec(column) for column in schema.columns))
-    parts = _divide(schema, budget, encoding)
+    parts = _divide(schema, budget, encoding) if needs_budget(schema) else _Parts(None, {})
     rows = schema.public_rows
     if parts.count is not None:
         rows = door.run(Count(stddev_within(parts.count, door.unit.max_rows**2)), "number of rows")
     codecs: list[ColumnCodec] = []
     for column in schema.columns:
-        if isinstance(column, OpenCategorical):
+        if not isinstance(column, Identifier) and column.name in schema.derived:
+            codecs.append(DerivedCodec(column, schema.derived[column.name]))
+        elif isinstance(column, OpenCategorical):
             codecs.append(_find_values(door, column, parts.columns[column.name]))
         elif isinstance(column, Binned) and column.edges is None:
             bins = column.bins if column.bins is not None else bins_for(max(rows or 0, 1), expected_pair_mu)
             codecs.append(find_bins(door, column, bins, parts.columns[column.name], encoding.method))
         else:
             codecs.append(closed_codec(column))
-    return Codec(tuple(codecs))
+    cuts = cuts_of(schema)
+    return Codec(tuple(with_cuts(each, cuts.get(each.name, ())) for each in codecs), tuple(schema.constraints))
 
 
 def _find_values(door: Door, column: OpenCategorical, budget: Cost) -> OpenCodec:

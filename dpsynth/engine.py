@@ -39,8 +39,8 @@ from dpsynth.release.certificate import (
 )
 from dpsynth.release.certificate import Unit as UnitWords
 from dpsynth.release.release import Release
-from dpsynth.schema.columns import Identifier
-from dpsynth.schema.schema import Schema
+from dpsynth.satisfiable import satisfiable_domain
+from dpsynth.schema import Identifier, Schema
 from dpsynth.session import Door, Session
 from dpsynth.synthesizers.asked import with_workload
 from dpsynth.synthesizers.auto import AUTO, choose
@@ -137,7 +137,7 @@ def settle(
     encoding = Encoding(**{key: value for key, value in own.items() if key not in RUN_SETTINGS})
     reserve = sum(_delta_shares(schema, encoding, synthesizer)) * delta
     budget = budget_from(epsilon, delta, reserve)
-    domain = largest_domain(schema)
+    domain = satisfiable_domain(schema)
     name, reason = synthesizer, None
     if synthesizer == AUTO:
         wanted = workload is not None or label is not None or "workload" in rest
@@ -208,7 +208,7 @@ def run_request(request: Request, door: Door, progress: Progress = no_progress) 
     columns = len(largest_domain(request.schema))
     pair_mu = request.synthesizer_budget.mu / max(columns - 1, 1) ** 0.5
     codec = find_codec(door, request.schema, request.encoding_budget, request.encoding, pair_mu)
-    return request.synthesizer.fit(door, codec, request.synthesizer_budget, progress)
+    return request.synthesizer.fit(door, codec, request.synthesizer_budget, progress).within_constraints()
 
 
 def synthesize(
@@ -359,7 +359,7 @@ def _released(
     pool: AuditPool | None,
     record: LedgerRecord | None,
 ) -> Release:
-    rows = max(round(fitted.model.total), 0) if rows is None else rows
+    rows = fitted.rows if rows is None else rows
     seed = secrets.randbits(32) if seed is None else seed
     certificate = Certificate(
         synthesizer=request.name,

@@ -11,6 +11,8 @@ from dpsynth.cli import ledger, schema
 from dpsynth.cli.audit import audit
 from dpsynth.cli.demo import demo
 from dpsynth.cli.estimate import estimate
+from dpsynth.cli.explain import explain
+from dpsynth.cli.forecast import forecast
 from dpsynth.cli.gate import gate
 from dpsynth.cli.plan import plan
 from dpsynth.cli.report import report
@@ -45,6 +47,8 @@ def _options(
 
 app.command()(synthesize)
 app.command()(plan)
+app.command()(explain)
+app.command()(forecast)
 app.command()(audit)
 app.command()(sign)
 app.command()(verify)

@@ -66,7 +66,7 @@ def plan(
         )
         planned = found.to_json()
         if rows is not None:
-            planned["forecast"] = dpsynth.forecast(found, len(described), rows).to_json()
+            planned["forecast"] = dpsynth.forecast_resources(found, len(described), rows).to_json()
         if as_json:
             print_json(planned)
         else:
@@ -90,7 +90,7 @@ def _print_plan(planned: dict[str, Any]) -> None:
         f" about {planned['predicted_seconds']:.3g} s and the time to read the table"
     )
     if "forecast" in planned:
-        _print_forecast(planned["forecast"])
+        print_resources(planned["forecast"])
     if planned["audit_pool"]:
         pool = planned["audit_pool"]
         out = f"about {pool['left_out']:,} are left out of the fit"
@@ -106,7 +106,8 @@ def _print_plan(planned: dict[str, Any]) -> None:
         )
 
 
-def _print_forecast(forecast: dict[str, Any]) -> None:
+def print_resources(forecast: dict[str, Any]) -> None:
+    """One line: time, memory and disk of a run on this machine."""
     stages = ", ".join(f"{stage} {forecast[f'{stage}_seconds']:.3g}" for stage in ("read", "count", "fit", "write"))
     place = "in memory" if forecast["place"] == "memory" else f"in {in_bytes(forecast['disk_bytes'])} of TMPDIR"
     typer.echo(

@@ -22,15 +22,30 @@ def sample(
     seed: Annotated[
         int | None, typer.Option(min=0, help="The same seed gives the same rows; by default others each time.")
     ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE", help="Only such rows: sex=F, age=60..90, town=A,B, pay=missing; repeatable."
+        ),
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=LABEL:SHARE,...", help="Change shares of labels: sex=F:0.5,M:0.5; repeatable."),
+    ] = None,
+    known: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet file of public columns to keep, one row for each row drawn.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Draw more synthetic rows from a release. Reads no private data: it costs no privacy.
+    """Draw more synthetic rows from a release, also under conditions. Reads no private data: it costs no privacy.
 
     More rows tell nothing new about the private table, so they do not add precision.
     """
     with refusals(as_json):
+        from dpsynth.cli.conditions import read_known, typed_given, typed_weights
         from dpsynth.errors import SettingError
+        from dpsynth.release.conditions import released_schema
         from dpsynth.release.release import load
         from dpsynth.release.tables import as_arrow, date_formats, write_csv, write_parquet
 
@@ -41,8 +56,17 @@ def sample(
             kind = "a folder" if out.is_dir() else "a file"
             raise SettingError(f"out ({out}) must not exist; got {kind} there; try another name or --overwrite")
         release = load(directory)
-        wanted = release.rows if rows is None else rows
-        parts = map(as_arrow, release.sample_parts(wanted, seed=seed))
+        schema = released_schema(release.schema, release.codec)
+        kept = None if known is None else read_known(known)
+        wanted = len(kept) if kept is not None else release.rows if rows is None else rows
+        drawn = release.sample_parts(
+            wanted if rows is None else rows,
+            seed=seed,
+            given=typed_given(given or [], schema),
+            weights=typed_weights(weight or [], schema),
+            known=kept,
+        )
+        parts = map(as_arrow, drawn)
         if suffix == ".csv":
             _write_whole(out, lambda file: write_csv(parts, file, formats=date_formats(release.schema)))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ FloatArray = NDArray[np.float64]
 
 # Up to here one table holds the code of every tick; it fits the processor's cache and is looked up in a nanosecond.
 TABLE_TICKS = 1 << 21
+_RULED_OUT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class BinnedCodec:
     edges: increasing ticks from 0 to `column.ticks`; bin i holds the ticks in [edges[i], edges[i+1]) that
     are no atoms. atoms: increasing ticks with a code of their own. fine_edges, fine_counts: an optional
     finer noisy histogram, same ends as `edges`, of the rows at no atom (negative counts are taken as 0).
+    spans: the only ticks that are drawn, as (first, last) in order (see `within`); all of them when empty.
     Raises SettingError when these do not fit together.
 
     A decoded bin is a random tick inside it: fine cells in proportion to their counts, evenly inside a
@@ -51,6 +54,7 @@ class BinnedCodec:
     atoms: tuple[int, ...] = ()
     fine_edges: tuple[int, ...] = ()
     fine_counts: tuple[float, ...] = ()
+    spans: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for item in ("edges", "atoms", "fine_edges"):
@@ -94,13 +98,42 @@ class BinnedCodec:
 
     def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> pd.Series[Any]:
         """A random grid value inside each row's bin, the atom itself, or null."""
+        return self.series(*self.draw(codes, rng))
+
+    def draw(self, codes: NDArray[Any], rng: np.random.Generator) -> tuple[IntArray, NDArray[np.bool_]]:
+        """A random tick inside each row's bin or the atom's own, and which rows are null (their tick is 0)."""
         codes = np.asarray(codes, dtype=np.int64)
         ticks = np.zeros(len(codes), dtype=np.int64)
         in_bin = codes < self.bins
         at_atom = ~in_bin & (codes < self.bins + len(self.atoms))
         ticks[in_bin] = self._draw(codes[in_bin], rng)
         ticks[at_atom] = np.asarray(self.atoms, dtype=np.int64)[codes[at_atom] - self.bins]
-        return self._series(ticks, ~(in_bin | at_atom))
+        return ticks, ~(in_bin | at_atom)
+
+    def within(self, spans: tuple[tuple[int, int], ...], null: bool) -> tuple[BinnedCodec, FloatArray]:
+        """The codec that draws only ticks of `spans` (and null, if so), and the share of each code that they are.
+
+        A share is above 0 wherever the code has a tick in the spans, however unlikely its fine counts make it.
+        """
+        found = dataclasses.replace(self, spans=spans or ((-1, -1),))
+        pieces = found.segments
+        kept, all_of_it = (np.bincount(pieces.owner, each) for each in (pieces.weights, pieces.chance))
+        atoms = np.asarray(self.atoms, dtype=np.int64)
+        at_atom = np.zeros(len(atoms))
+        for first, last in spans:
+            at_atom[(atoms >= first) & (atoms <= last)] = 1.0
+        return found, np.concatenate([kept / all_of_it, at_atom, [float(null)] * self.column.nullable])
+
+    def extents(self) -> tuple[IntArray, IntArray]:
+        """First and last tick that decoding may draw for each code but null; (0, -1) for a code without any."""
+        pieces = self.segments
+        drawn = np.flatnonzero(pieces.inside & ((pieces.width > 0) | pieces.bare))
+        last_place = pieces.start + np.maximum(pieces.width, 1) - 1
+        first, last = np.zeros(self.bins, dtype=np.int64), np.full(self.bins, -1, dtype=np.int64)
+        for at, place, ends in ((drawn[::-1], pieces.start, first), (drawn, last_place, last)):
+            ends[pieces.owner[at]] = np.where(pieces.bare[at], pieces.tick[at], self._tick_at(place[at]))
+        atoms = np.asarray(self.atoms, dtype=np.int64)
+        return np.concatenate([first, atoms]), np.concatenate([last, atoms])
 
     def code_labels(self) -> tuple[str, ...]:
         """Plain words for every code: the first and the last value of a bin, an atom's value, or missing."""
@@ -134,16 +167,20 @@ class BinnedCodec:
         chosen = draw_members(segments.first, segments.weights, bins, rng)
         width = segments.width[chosen]
         place = segments.start[chosen] + rng.integers(0, np.maximum(width, 1))
+        return np.where(width > 0, self._tick_at(place), segments.tick[chosen])
+
+    def _tick_at(self, place: IntArray) -> IntArray:
+        """The tick at a place among the ticks that are no atoms."""
         atoms = np.asarray(self.atoms, dtype=np.int64)
-        ticks = place + np.searchsorted(atoms - np.arange(len(atoms)), place, side="right")
-        return np.where(width > 0, ticks, segments.tick[chosen])
+        return place + np.searchsorted(atoms - np.arange(len(atoms)), place, side="right")
 
     @cached_property
     def segments(self) -> Segments:
-        """Bins cut at the fine edges, in order, measured in ticks that are no atoms."""
+        """Bins cut at the fine edges and the ends of spans, in order, measured in ticks that are no atoms."""
         edges = np.asarray(self.edges, dtype=np.int64)
         fine = np.asarray(self.fine_edges or self.edges, dtype=np.int64)
-        breaks = np.union1d(edges, fine)
+        ends = [end for first, last in self.spans for end in (first, last + 1) if 0 < end < self.column.ticks]
+        breaks = np.union1d(np.union1d(edges, fine), np.asarray(ends, dtype=np.int64))
         free = breaks - np.searchsorted(self.atoms, breaks)  # ticks below each break that are no atoms
         width = np.diff(free)
         bin_of = np.searchsorted(edges, breaks[:-1], side="right") - 1
@@ -154,10 +191,18 @@ class BinnedCodec:
             counts = np.clip(self.fine_counts, 0.0, None)[cell_of] * width / np.maximum(cell_width[cell_of], 1)
             measured = np.bincount(bin_of, counts, minlength=self.bins)[bin_of] > 0
             weights = np.where(measured, counts, weights)
+        bare = np.bincount(bin_of, width, minlength=self.bins)[bin_of] == 0
+        inside = np.full(len(width), not self.spans)
+        for span_first, span_last in self.spans:
+            inside |= (breaks[:-1] >= span_first) & (breaks[:-1] <= span_last)
+        if self.spans:
+            # What the fine counts rule out stays possible, a million times less likely than the rest.
+            weights = np.where(bare, 1.0, weights + _RULED_OUT * width)
         first = np.searchsorted(bin_of, np.arange(self.bins + 1))
-        return Segments(first, weights, free[:-1], width, breaks[:-1])
+        return Segments(first, weights, free[:-1], width, breaks[:-1], bin_of, bare, inside)
 
-    def _series(self, ticks: IntArray, null: NDArray[np.bool_]) -> pd.Series[Any]:
+    def series(self, ticks: IntArray, null: NDArray[np.bool_]) -> pd.Series[Any]:
+        """The values of ticks, and missing where `null`, in the dtype that the schema declares."""
         import pandas as pd
 
         values = self.column.value_of(ticks)
@@ -183,12 +228,21 @@ class BinnedCodec:
 class Segments:
     """Pieces of bins: `first[b]` is bin b's first piece; the rest has one entry for each piece.
 
-    weights: chance, up to a factor, of the piece within its bin; start: its first place among the ticks
-    that are no atoms; width: how many of those it has; tick: its first tick.
+    chance: up to a factor, of the piece within its bin; start: its first place among the ticks
+    that are no atoms; width: how many of those it has; tick: its first tick; owner: its bin; bare: whether that bin
+    has nothing but atoms; inside: whether the piece lies in the spans, so that it is drawn.
     """
 
     first: IntArray
-    weights: FloatArray
+    chance: FloatArray
     start: IntArray
     width: IntArray
     tick: IntArray
+    owner: IntArray
+    bare: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
+
+    @property
+    def weights(self) -> FloatArray:
+        """Chance of the piece where it may be drawn, else 0."""
+        return self.chance * self.inside

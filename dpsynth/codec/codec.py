@@ -6,6 +6,7 @@ is post-processing, and encoding is a map of single rows that no other row can i
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +17,21 @@ from numpy.typing import NDArray
 
 from dpsynth.codec.binned import BinnedCodec
 from dpsynth.codec.categorical import CategoricalCodec, Codes, OpenCodec, Ticks
+from dpsynth.codec.constraints import ordered_pairs, zeros_of
+from dpsynth.codec.derived import DerivedCodec
 from dpsynth.codec.identifier import IdentifierCodec
 from dpsynth.codec.level import LevelCodec
 from dpsynth.codec.merged import MergedCodec
+from dpsynth.codec.order import draw_in_order
+from dpsynth.codec.selected import selected
+from dpsynth.codec.valued import values_of_ticks
 from dpsynth.domain import Domain
 from dpsynth.errors import SettingError
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, OpenCategorical
+from dpsynth.schema.constraints import Constraint
 from dpsynth.schema.schema import Schema
+from dpsynth.schema.selection import Selection
+from dpsynth.structural_zeros import StructuralZeros
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +74,9 @@ class ColumnCodec(Protocol):
 
 @dataclass(frozen=True)
 class Codec:
-    """The codecs of all columns, in schema order; identifiers included, which have no codes.
+    """The codecs of all columns, in schema order; identifiers and derived columns included, which have no codes.
+
+    constraints: of the schema; every decoded row satisfies them, if its codes are none of the `zeros`.
 
     >>> codec = Codec((closed_codec(Categorical("sex", values=["F", "M"])), closed_codec(Identifier("id"))))
     >>> codec.domain, codec.decode({"sex": np.array([1])}, 1, np.random.default_rng(0)).to_dict("records")
@@ -73,6 +84,18 @@ class Codec:
     """
 
     columns: tuple[ColumnCodec, ...]
+    constraints: tuple[Constraint, ...] = ()
+
+    @cached_property
+    def zeros(self) -> tuple[StructuralZeros, ...]:
+        """Combinations of codes that the constraints rule out; public, as all of the codec is."""
+        return zeros_of(self._by_name, self.constraints)
+
+    @property
+    def most_rows(self) -> int | None:
+        """How many rows a table can have at most, where a key must be different in every row; None without a limit."""
+        limits = [column.most_rows for column in self.columns if isinstance(column, DerivedCodec)]
+        return min((each for each in limits if each is not None), default=None)
 
     @cached_property
     def domain(self) -> Domain:
@@ -91,28 +114,58 @@ class Codec:
         return self[name].encode(ticks, labels)
 
     def decode(
-        self, codes: Mapping[str, NDArray[Any]], rows: int, rng: np.random.Generator, *, first_row: int = 0
+        self,
+        codes: Mapping[str, NDArray[Any]],
+        rows: int,
+        rng: np.random.Generator,
+        *,
+        first_row: int = 0,
+        known: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> pd.DataFrame:
         """A table of `rows` rows from the codes of every counted column, in schema order.
 
         first_row: rows of the same table that were decoded before, so that identifiers stay distinct.
+        known: ticks of columns whose values are known beforehand, -1 for missing; the codes must be theirs.
 
         Raises SettingError when a column's codes are absent, are not `rows` long, or out of range.
         """
         import pandas as pd
 
-        table = {}
+        pairs = ordered_pairs(self.constraints)
+        ordered = {name: self[name] for pair in pairs for name in pair}
+        places = first_row + np.arange(rows)
+        given = {column.name: self._checked(column, codes, rows) for column in self.columns if column.size}
+        known = known or {}
+        drawn = draw_in_order(ordered, pairs, given, known, rng) if ordered else {}  # type: ignore[arg-type]
+        table: dict[str, pd.Series[Any]] = {}
         for column in self.columns:
-            if column.size == 0:
-                table[column.name] = column.decode(first_row + np.arange(rows), rng)
-                continue
-            given = np.asarray(codes.get(column.name, ()))
-            if given.shape != (rows,):
-                raise SettingError(f"codes of {column.name!r} must be given for all {rows} rows")
-            if rows and (given.min() < 0 or given.max() >= column.size):
-                raise SettingError(f"codes of {column.name!r} must be from 0 to {column.size - 1}")
-            table[column.name] = column.decode(given, rng)
-        return pd.DataFrame(table, copy=False)
+            if column.name in known:
+                table[column.name] = values_of_ticks(released_column(column), known[column.name])
+            elif isinstance(column, BinnedCodec) and column.name in drawn:
+                table[column.name] = column.series(drawn[column.name].ticks, drawn[column.name].null)
+            elif not isinstance(column, DerivedCodec):
+                table[column.name] = column.decode(given[column.name] if column.size else places, rng)
+        for column in self.columns:
+            if isinstance(column, DerivedCodec):
+                table[column.name] = column.derive(table, places)
+        return pd.DataFrame({column.name: table[column.name] for column in self.columns}, copy=False)
+
+    def _checked(self, column: ColumnCodec, codes: Mapping[str, NDArray[Any]], rows: int) -> NDArray[Any]:
+        given = np.asarray(codes.get(column.name, ()))
+        if given.shape != (rows,):
+            raise SettingError(f"codes of {column.name!r} must be given for all {rows} rows")
+        if rows and (given.min() < 0 or given.max() >= column.size):
+            raise SettingError(f"codes of {column.name!r} must be from 0 to {column.size - 1}")
+        return given
+
+    def selected(self, selections: Mapping[str, Selection]) -> tuple[Codec, dict[str, NDArray[np.float64]]]:
+        """The codec that decodes to selected values of some columns only, and their share of each code.
+
+        Codes of share 0 must not be decoded by it; see `dpsynth.codec.selected`.
+        """
+        found = {name: selected(self[name], selection) for name, selection in selections.items()}
+        columns = tuple(found[column.name][0] if column.name in found else column for column in self.columns)
+        return Codec(columns, self.constraints), {name: share for name, (_, share) in found.items()}
 
     def merged(self, groups: Mapping[str, NDArray[Any]], weights: Mapping[str, NDArray[Any]]) -> Codec:
         """The same codec with codes of some columns merged (domain compression).
@@ -129,7 +182,8 @@ class Codec:
                 if column.name in groups
                 else column
                 for column in self.columns
-            )
+            ),
+            self.constraints,
         )
 
     def with_levels(self, levels: Mapping[str, Mapping[str, NDArray[Any]]]) -> Codec:
@@ -158,7 +212,7 @@ class Codec:
 
         Raises SettingError for a codec with levels.
         """
-        schema = Schema([_column_of(column) for column in self.columns])
+        schema = Schema([_column_of(column) for column in self.columns], constraints=self.constraints)
         return {"schema": schema.to_json(), "columns": [_to_json(column) for column in self.columns]}
 
     @classmethod
@@ -166,9 +220,10 @@ class Codec:
         """The codec that `to_json` wrote; SettingError or SchemaError when the document is not one."""
         match document:
             case {"schema": dict(schema), "columns": list(columns)}:
-                described = Schema.from_json(schema).columns
-                if len(described) == len(columns):
-                    return cls(tuple(_from_json(*pair) for pair in zip(columns, described, strict=True)))
+                found = Schema.from_json(schema)
+                if len(found) == len(columns):
+                    read = (_from_json(*pair, found) for pair in zip(columns, found.columns, strict=True))
+                    return cls(tuple(read), tuple(found.constraints))
         raise SettingError("codec must be a document with a schema and one codec for each of its columns")
 
 
@@ -196,11 +251,19 @@ def _column_of(codec: ColumnCodec) -> Column:
     match codec:
         case MergedCodec():
             return _column_of(codec.inner)
-        case CategoricalCodec() | OpenCodec() | BinnedCodec() | IdentifierCodec():
+        case CategoricalCodec() | OpenCodec() | BinnedCodec() | IdentifierCodec() | DerivedCodec():
             return codec.column
         case LevelCodec():
             raise SettingError(f"level ({codec.name}) must not be written; try the codec without levels")
     raise SettingError(f"codec of {codec.name!r} must be one of dpsynth's own to be written")
+
+
+def released_column(codec: ColumnCodec) -> Column:
+    """The schema column that a codec is about, with the values that were found if it is an open one."""
+    inner = codec
+    while isinstance(inner, MergedCodec):
+        inner = inner.inner
+    return dataclasses.replace(inner.column, known=inner.values) if isinstance(inner, OpenCodec) else _column_of(inner)
 
 
 def _to_json(codec: ColumnCodec) -> dict[str, Any]:
@@ -215,13 +278,15 @@ def _to_json(codec: ColumnCodec) -> dict[str, Any]:
             return {"kind": "binned", **{item: list(getattr(codec, item)) for item in fields}}
         case IdentifierCodec():
             return {"kind": "identifier"}
+        case DerivedCodec():
+            return {"kind": "derived"}
         case MergedCodec():
             merged = {"groups": list(codec.groups), "weights": list(codec.weights)}
             return {"kind": "merged", "inner": _to_json(codec.inner), **merged}
     raise SettingError(f"codec of {codec.name!r} must be one of dpsynth's own to be written")
 
 
-def _from_json(document: Any, column: Column) -> ColumnCodec:
+def _from_json(document: Any, column: Column, schema: Schema) -> ColumnCodec:
     match document, column:
         case {"kind": "categorical"}, Categorical() | Boolean():
             return CategoricalCodec(column)
@@ -233,6 +298,10 @@ def _from_json(document: Any, column: Column) -> ColumnCodec:
             return BinnedCodec(column, edges, atoms, fine, counts)
         case {"kind": "identifier"}, Identifier():
             return IdentifierCodec(column)
+        case {"kind": "derived"}, Categorical() | Boolean() | Numeric() | Datetime() | OpenCategorical() if (
+            column.name in schema.derived
+        ):
+            return DerivedCodec(column, schema.derived[column.name])
         case {"kind": "merged", "inner": inner, "groups": groups, "weights": weights}, _:
-            return MergedCodec(_from_json(inner, column), groups, weights)
+            return MergedCodec(_from_json(inner, column, schema), groups, weights)
     raise SettingError(f"codec of {column.name!r} must suit its type ({column.type}) and have all its entries")

@@ -24,10 +24,11 @@ import numpy.typing as npt
 
 from dpsynth.marginal import FloatArray
 from dpsynth.models.belief_propagation import Calibration, calibrate, largest_sum
-from dpsynth.models.constraints import StructuralZeros, zero_potentials
+from dpsynth.models.constraints import zero_potentials
 from dpsynth.models.factor import aligned, marginalise
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.loss import ResidualLoss
+from dpsynth.structural_zeros import StructuralZeros
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,11 +27,11 @@ import numpy as np
 from dpsynth.domain import Clique, Domain
 from dpsynth.errors import PlanTooLargeError, SettingError
 from dpsynth.marginal import FloatArray, NoisyMarginal
-from dpsynth.models.constraints import StructuralZeros
 from dpsynth.models.dual import Point, SmoothedDual, smoothed_dual
 from dpsynth.models.junction_tree import junction_tree, predicted_cells
 from dpsynth.models.loss import residual_loss
 from dpsynth.models.random_field import RandomField
+from dpsynth.structural_zeros import StructuralZeros
 
 Progress = Callable[[float], None]
 

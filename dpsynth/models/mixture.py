@@ -6,7 +6,7 @@ a junction tree would be too large: tables of many columns that all depend on ea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,18 +72,20 @@ class Mixture:
         method: "rounded" (default; the counts of every component, and of every column in it, follow the model to
         about one row a cell) or "independent". The rows are exchangeable.
         """
+        factors, domain, (hidden,) = self.factors()
+        steps = (Step(clique[-1], clique[:-1], np.atleast_2d(table)) for clique, table in factors)
+        drawn = sample(domain, steps, rows, rng, method)
+        del drawn[hidden]
+        return drawn
+
+    def factors(self) -> tuple[list[tuple[Clique, FloatArray]], Domain, tuple[str, ...]]:
+        """Tables whose product is the mixture, the domain they are on, and the hidden column in it: the component."""
         hidden = "component"
         while hidden in self.domain:
             hidden += "_"
         domain = Domain((hidden, *self.domain.columns), (self.weights.size, *self.domain.sizes))
-        drawn = sample(domain, self._steps(hidden), rows, rng, method)
-        del drawn[hidden]
-        return drawn
-
-    def _steps(self, hidden: str) -> Iterator[Step]:
-        yield Step(hidden, (), self.weights[None, :])
-        for column, table in zip(self.domain, self.tables, strict=True):
-            yield Step(column, (hidden,), table)
+        columns = [((hidden, column), table) for column, table in zip(self.domain, self.tables, strict=True)]
+        return [((hidden,), self.weights), *columns], domain, (hidden,)
 
     def to_arrays(self) -> dict[str, FloatArray]:
         """All tables by name, ready for `numpy.savez`: the weights, and one table for each column by its number."""

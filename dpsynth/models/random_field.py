@@ -29,17 +29,19 @@ class RandomField:
     beliefs: marginal counts of each tree clique, float64, in the tree's order; each sums to `total`
         and neighbours agree on their separator. They determine the whole distribution.
     gap: how far from the optimum the fit is at most, in the units of `fit`'s setting of that name.
+    hidden: columns of the tree that are summed out of everything, such as the component of a mixture.
     """
 
     tree: JunctionTree
     beliefs: tuple[FloatArray, ...]
     total: float
     gap: float = 0.0
+    hidden: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def domain(self) -> Domain:
-        """Columns and sizes."""
-        return self.tree.domain
+        """Columns and sizes, without those that are hidden."""
+        return Domain.of({c: self.tree.domain[c] for c in self.tree.domain if c not in self.hidden})
 
     @classmethod
     def independent(cls, domain: Domain, one_way: Mapping[str, FloatArray], total: float) -> RandomField:
@@ -68,6 +70,12 @@ class RandomField:
             tables.append(belief / np.where(mass > 0, mass, 1.0))
         return tuple(tables)
 
+    @cached_property
+    def log_conditionals(self) -> tuple[FloatArray, ...]:
+        """Logarithms of `conditionals`: potentials whose product is the distribution."""
+        with np.errstate(divide="ignore"):
+            return tuple(np.log(table) for table in self.conditionals)
+
     def project(self, clique: Clique, *, max_cells: int = 50_000_000) -> FloatArray:
         """Expected counts on any columns, axes in the order asked for; they sum to `total`.
 
@@ -95,7 +103,8 @@ class RandomField:
         method: "rounded" (default; counts follow the model to about one row a cell) or "independent".
         The rows are exchangeable: any part of them is as good a sample as any other.
         """
-        return sample(self.domain, tree_steps(self.tree, self.beliefs), rows, rng, method)
+        drawn = sample(self.tree.domain, tree_steps(self.tree, self.beliefs), rows, rng, method)
+        return {column: drawn[column] for column in self.domain}
 
     def to_arrays(self) -> dict[str, FloatArray]:
         """All tables by name, ready for `numpy.savez`; `to_json` says what each of them is."""
@@ -105,8 +114,9 @@ class RandomField:
         """Everything but the tables, as plain JSON values."""
         return {
             "format": FORMAT,
-            "columns": list(self.domain.columns),
-            "sizes": list(self.domain.sizes),
+            "columns": list(self.tree.domain.columns),
+            "sizes": list(self.tree.domain.sizes),
+            **({"hidden": list(self.hidden)} if self.hidden else {}),
             "cliques": [list(clique) for clique in self.tree.cliques],
             "parents": list(self.tree.parents),
             "total": self.total,
@@ -131,7 +141,10 @@ class RandomField:
         if set(arrays) != set(shapes):
             raise ReleaseError("model tables must be exactly those of the tree's cliques")
         beliefs = tuple(read_table(name, arrays[name], shape) for name, shape in shapes.items())
-        found = cls(tree, beliefs, read_number(document, "total"), read_number(document, "gap"))
+        hidden = read_texts(document, "hidden") if "hidden" in document else ()
+        if not set(hidden) < set(domain.columns) or len(set(hidden)) < len(hidden):
+            raise ReleaseError("model hidden must name some of its columns, each once")
+        found = cls(tree, beliefs, read_number(document, "total"), read_number(document, "gap"), hidden)
         _check_agreement(found)
         return found
 
@@ -145,7 +158,7 @@ class RandomField:
             below[index] |= new
             if index and not below[index]:
                 continue
-            kept = self.domain.canonical(below[index] | (set(separator) if index else set()))
+            kept = self.tree.domain.canonical(below[index] | (set(separator) if index else set()))
             self._check(kept, max_cells)
             table = self.conditionals[index] if index else self.beliefs[0]
             names = dict.fromkeys(members) | dict.fromkeys(c for _, columns in incoming[index] for c in columns)
@@ -162,7 +175,7 @@ class RandomField:
         return found
 
     def _check(self, columns: Clique, max_cells: int) -> None:
-        cells = self.domain.cells(columns)
+        cells = self.tree.domain.cells(columns)
         if cells > max_cells:
             raise PlanTooLargeError(f"cells of the table on {columns} ({cells}) must be at most {max_cells}")
 

@@ -13,6 +13,7 @@ import numpy as np
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
+_NEVER = 1e30
 
 
 @numba.njit(cache=True)
@@ -46,13 +47,23 @@ def _word(state: Any) -> Any:
 
 @numba.njit(cache=True, fastmath=True)
 def sweep(
-    records: Any, order: Any, shares: Any, tables: Any, columns: Any, each: Any, heat: Any, key: Any, excess: Any
+    records: Any,
+    order: Any,
+    shares: Any,
+    tables: Any,
+    columns: Any,
+    barred: Any,
+    each: Any,
+    heat: Any,
+    key: Any,
+    excess: Any,
 ) -> None:
     """One visit of every entry; `excess` (counts minus values) and `records` change in place.
 
     Putting the record into code v changes L by each * pull[v] and a constant, where pull[v] is the sum of
     weight * (excess without the record) over the cells that it would fall into. Cells of groups of codes
-    are summed group by group (`group_pull`) and handed to the codes at the end.
+    are summed group by group (`group_pull`) and handed to the codes at the end. Codes that would put the record into a
+    `barred` cell have a pull beyond all others, and no chance.
     """
     pull = np.empty(columns.sizes.max())
     group_pull = np.empty((columns.group_sizes.shape[1], columns.sizes.max()))
@@ -83,6 +94,12 @@ def sweep(
                 pull[code] = 0.0
                 for level in range(columns.level_counts[column]):
                     pull[code] += group_pull[level, columns.groups[column, level, code]]
+            for entry in range(barred.firsts[column], barred.firsts[column + 1]):
+                step = barred.steps[entry]
+                cell = _barred_cell(records, i, barred, barred.holding[entry]) - step * own
+                for code in range(size):
+                    if barred.mask[cell + step * code]:
+                        pull[code] = _NEVER
             for code in range(size):
                 if pull[code] < pull[chosen]:
                     chosen = code
@@ -129,6 +146,25 @@ def _drawn(pull: Any, shares: Any, best: Any, heat: Any, word: Any) -> Any:
     return best
 
 
+@numba.njit(cache=True, inline="always")
+def _barred_cell(records: Any, i: Any, barred: Any, table: Any) -> Any:
+    """The record's cell in one table of barred cells."""
+    cell = barred.offsets[table]
+    for part in range(barred.starts[table], barred.starts[table + 1]):
+        cell += barred.strides[part] * records[i, barred.places[part]]
+    return cell
+
+
+@numba.njit(cache=True, inline="always")
+def _may_become(records: Any, i: Any, column: Any, code: Any, barred: Any) -> Any:
+    """Whether the record may have that code in that column."""
+    for entry in range(barred.firsts[column], barred.firsts[column + 1]):
+        cell = _barred_cell(records, i, barred, barred.holding[entry])
+        if barred.mask[cell + barred.steps[entry] * (code - records[i, column])]:
+            return False
+    return True
+
+
 @numba.njit(cache=True)
 def count_pairs(records: Any, firsts: Any, each: Any, pairs: Any) -> None:
     """Add `each` to pairs[a, b] for every two codes a, b of different columns that a record holds together.
@@ -146,11 +182,11 @@ def count_pairs(records: Any, firsts: Any, each: Any, pairs: Any) -> None:
 
 
 @numba.njit(cache=True)
-def swap(records: Any, firsts: Any, key: Any, excess: Any) -> Any:
+def swap(records: Any, firsts: Any, barred: Any, key: Any, excess: Any) -> Any:
     """Offer every entry a swap with the same column of a random record; do it where the squared excess falls.
 
-    excess: symmetric, counts of pairs of codes minus what is wanted (see `count_pairs`). Returns the
-    number of swaps done.
+    excess: symmetric, counts of pairs of codes minus what is wanted (see `count_pairs`). No swap puts a record into a
+    `barred` cell. Returns the number of swaps done.
     """
     state, done = key, 0
     rows, columns = records.shape
@@ -168,6 +204,10 @@ def swap(records: Any, firsts: Any, key: Any, excess: Any) -> Any:
                 if other != column and u != v:
                     change += excess[b, u] - excess[a, u] + excess[a, v] - excess[b, v] + 2.0
             if change >= 0.0:
+                continue
+            if not _may_become(records, i, column, records[k, column], barred):
+                continue
+            if not _may_become(records, k, column, records[i, column], barred):
                 continue
             done += 1
             for other in range(columns):

@@ -8,10 +8,14 @@ most of that noise out of pairs, and a good part of it out of larger marginals. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from dpsynth.domain import Domain
+from dpsynth.models.record_zeros import lay_out_zeros
+from dpsynth.structural_zeros import StructuralZeros
 
 # Beyond this many codes in all columns the dense table of pairs is not worth its memory (4 bytes a cell).
 _MOST_CODES = 8_000
@@ -23,12 +27,14 @@ def settle_records(
     kept: npt.NDArray[np.int32],
     rng: np.random.Generator,
     *,
+    zeros: Sequence[StructuralZeros] = (),
     sweeps: int = 3,
 ) -> int:
     """Swap entries of `records` in place towards the mean pair counts of `kept`; returns how many swaps were done.
 
     records: shape (records, columns); kept: several such tables, one below the other. Each sweep offers
-    every entry one swap with a random record; with more than 8,000 codes in all columns nothing is done.
+    every entry one swap with a random record; with more than 8,000 codes in all columns nothing is done. No swap puts a
+    record into a cell of `zeros`.
     """
     from dpsynth.models import record_kernels as kernels
 
@@ -40,4 +46,6 @@ def settle_records(
     kernels.count_pairs(kept, firsts, np.float32(1.0), excess)
     excess *= np.float32(-len(records) / len(kept))
     kernels.count_pairs(records, firsts, np.float32(1.0), excess)
-    return sum(int(kernels.swap(records, firsts, np.uint64(rng.integers(2**63)), excess)) for _ in range(sweeps))
+    barred = lay_out_zeros(domain, zeros)
+    keys = [np.uint64(rng.integers(2**63)) for _ in range(sweeps)]
+    return sum(int(kernels.swap(records, firsts, barred, key, excess)) for key in keys)

@@ -35,6 +35,8 @@ from dpsynth.marginal import Basis, FloatArray, NoisyMarginal
 from dpsynth.models.random_field import RandomField
 from dpsynth.models.record_swaps import settle_records
 from dpsynth.models.record_table import RecordTable
+from dpsynth.models.record_zeros import lay_out_zeros
+from dpsynth.structural_zeros import StructuralZeros
 
 IntArray = npt.NDArray[np.int64]
 Records = npt.NDArray[np.int32]
@@ -49,6 +51,7 @@ def fit_records(
     max_records: int = 250_000,
     sweeps: int = 8,
     temperature: float = 1.5,
+    zeros: Sequence[StructuralZeros] = (),
     progress: Progress | None = None,
 ) -> RecordTable:
     """Records that fit `measurements`: drawn from `start`, which sets domain and total, then swept `sweeps` times.
@@ -71,9 +74,10 @@ def fit_records(
         sweeps=sweeps,
         keep=(sweeps + 1) // 2,
         temperature=temperature,
+        zeros=zeros,
         progress=progress,
     )
-    settle_records(domain, records, kept, rng)
+    settle_records(domain, records, kept, rng, zeros=zeros)
     return RecordTable.of_matrix(domain, records, total)
 
 
@@ -93,6 +97,7 @@ def sweep_records(
     sweeps: int,
     keep: int,
     temperature: float,
+    zeros: Sequence[StructuralZeros] = (),
     progress: Progress | None = None,
 ) -> Records:
     """Sweep `records` in place, `sweeps` times; returns them as they stood after each of the last `keep` sweeps.
@@ -101,11 +106,13 @@ def sweep_records(
     temperature: 0 or more; 1 is the change of L when one record moves between two cells of the median
         measurement that are one stddev apart. A count is held back by about temperature * stddev for each
         unit of the logarithm of its ratio to what the other columns' shares alone would give.
+    zeros: cells into which no record is moved; `records` must not lie in any of them.
     progress: called after each sweep with the fraction done.
     """
     from dpsynth.models import record_kernels as kernels
 
     tables, columns = _lay_out(domain, measurements)
+    barred = lay_out_zeros(domain, zeros)
     each = total / len(records)
     excess = -np.concatenate([one.values.ravel() for one in measurements])
     kernels.add(records, tables, columns, each, excess)
@@ -114,7 +121,7 @@ def sweep_records(
     for sweep in range(sweeps):
         shares = np.concatenate([_shares(records[:, place], size) for place, size in enumerate(domain.sizes)])
         order, key = rng.permutation(len(records)), np.uint64(rng.integers(2**63))
-        kernels.sweep(records, order, shares, tables, columns, each, heat, key, excess)
+        kernels.sweep(records, order, shares, tables, columns, barred, each, heat, key, excess)
         if sweep >= sweeps - keep:
             kept.append(records.copy())
         if progress is not None:

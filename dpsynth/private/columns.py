@@ -181,6 +181,8 @@ def _from_arrow(column: pa.ChunkedArray) -> Cells:
         chunks = [chunk.dictionary_decode() for chunk in column.chunks]
         return _from_arrow(pa.chunked_array(chunks, type=kind.value_type))
     if pa.types.is_dictionary(column.type):
+        if not len(column):  # Arrow cannot join no chunks of every kind
+            return Distinct((), np.zeros(0, dtype=np.int64))
         whole = column.unify_dictionaries().combine_chunks()
         whole = whole if isinstance(whole, pa.Array) else whole.chunk(0)
         return Distinct(_listed(whole.dictionary), whole.indices.cast(pa.int64()).fill_null(-1).to_numpy())

@@ -10,6 +10,8 @@ import numpy as np
 
 from dpsynth.codec.codec import Codec
 from dpsynth.models.model import Model
+from dpsynth.release.conditions import Sampler
+from dpsynth.release.known import Known
 from dpsynth.release.tables import as_arrow
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ class Parts:
     """`rows` synthetic rows in parts of `part_rows` and a shorter last one; at least one part, though it may be empty.
 
     entropy: of a seed sequence. Part k draws from the sequence's child k, part 0 from the sequence itself, so the
-    streams of all parts are independent, and a part that is drawn again has the same rows.
+    streams of all parts are independent, and a part that is drawn again has the same rows. known: public columns of
+    every row, which are kept.
     """
 
     codec: Codec
@@ -43,6 +46,7 @@ class Parts:
     rows: int
     entropy: Any
     part_rows: int
+    known: Known | None = None
 
     @property
     def count(self) -> int:
@@ -55,6 +59,8 @@ class Parts:
         rows = min(self.rows - first, self.part_rows, most or self.part_rows)
         seed = np.random.SeedSequence(self.entropy, spawn_key=(number,) if number else ())
         rng = np.random.default_rng(seed)
+        if self.known is not None:
+            return self.known.table(Sampler(self.codec, self.model), first, rows, rng)
         return self.codec.decode(self.model.sample(rows, rng, method="rounded"), rows, rng, first_row=first)
 
     def in_spark(self, session: Any) -> Any:

@@ -5,16 +5,30 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, Decimal, localcontext
-from typing import Any
+from typing import Any, Protocol
 
 from dpsynth.errors import SettingError
-from dpsynth.release.certificate import Certificate, MechanismRecord
+from dpsynth.release.certificate import Certificate, MechanismRecord, Promise, Unit
 from dpsynth.workload import Workload
 
 WIDTH = 96
 # Beyond these a promise is called weak: finds at 1 % false alarms, and delta.
 WEAK_FINDS = 0.5
 WEAK_DELTA = 1e-3
+
+
+class Promised(Protocol):
+    """What holds a promise and says whom it is about: a certificate, or an explanation before there is any."""
+
+    @property
+    def promise(self) -> Promise:
+        """The guarantee in numbers."""
+        ...
+
+    @property
+    def unit(self) -> Unit:
+        """Whom it protects."""
+        ...
 
 
 def plain_words(certificate: Certificate) -> str:
@@ -36,7 +50,7 @@ def plain_words(certificate: Certificate) -> str:
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
-def promise_in_words(certificate: Certificate) -> list[str]:
+def promise_in_words(certificate: Promised) -> list[str]:
     """The promise as lines of text: epsilon and delta, whom it protects, and the odds of an attacker."""
     promise, unit = certificate.promise, certificate.unit
     lines = _wrapped(
@@ -65,7 +79,7 @@ def promise_in_words(certificate: Certificate) -> list[str]:
     return lines + _wrapped(f"In the accountant's terms: {price}{zcdp}.")
 
 
-def odds_in_words(certificate: Certificate, false_alarms: float = 0.01) -> str:
+def odds_in_words(certificate: Promised, false_alarms: float = 0.01) -> str:
     """One sentence: how often an attacker who may err at a given rate can be right about one unit."""
     promise = dict(certificate.promise.attack_odds)
     who = "person or other unit" if certificate.unit.column is not None else "row"
@@ -117,7 +131,7 @@ def rounded_up(bound: float, digits: int) -> str:
         return f"{float(+Decimal(repr(float(bound)))):.{digits}g}"
 
 
-def _weakness(certificate: Certificate) -> list[str]:
+def _weakness(certificate: Promised) -> list[str]:
     """A plain warning when the promise leaves an attacker a good chance."""
     promise = certificate.promise
     finds = dict(promise.attack_odds).get(0.01, 0.0)

@@ -21,9 +21,11 @@ from dpsynth.release import metadata
 from dpsynth.release.arrays import MAX_BYTES, from_npz, to_npz
 from dpsynth.release.bundle import Writer, write_directory
 from dpsynth.release.certificate import Certificate
+from dpsynth.release.conditions import Sampler, conditioned, released_schema
 from dpsynth.release.content import content_digest
 from dpsynth.release.directory import Directory
 from dpsynth.release.documents import to_document
+from dpsynth.release.known import Known
 from dpsynth.release.parts import PART_ROWS, Parts
 from dpsynth.release.plain_words import plain_words
 from dpsynth.release.tables import as_arrow, date_formats, parquet_parts, read_parquet, write_csv, write_parquet
@@ -82,46 +84,90 @@ class Release:
             return read_parquet(content, rows=self.rows, columns=self.schema.names)
         return self.sample(self.rows, seed=self.seed)
 
-    def sample(self, rows: int | None = None, *, seed: int | None = None) -> pd.DataFrame:
+    def sample(
+        self,
+        rows: int | None = None,
+        *,
+        seed: int | None = None,
+        given: Mapping[str, Any] | None = None,
+        weights: Mapping[str, Mapping[Any, float]] | None = None,
+        known: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
         """Draw `rows` synthetic rows from the model (by default as many as were released).
 
         seed: the same seed gives the same rows; None draws other rows each time.
-        Raises SettingError when rows or seed is negative.
+        given: only rows with these values: column -> a value, a list of values, a range (low, high) with None for an
+        open end, or None (missing). weights: labelled column -> share of the rows for some of its labels, such as
+        {"sex": {"F": .5, "M": .5}}; other labels share what is left as the model has them.
+        known: a table of public columns to keep exactly, one row for each row drawn; the other columns follow from the
+        model given them. Raises SettingError when rows or seed is negative, and for conditions that cannot be met.
 
         Privacy: free. More rows tell nothing new about the private table, so they do not add precision.
         """
         import pandas as pd
 
-        parts = list(self.sample_parts(rows, seed=seed))
+        parts = list(self.sample_parts(rows, seed=seed, given=given, weights=weights, known=known))
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
-    def sample_parts(self, rows: int | None = None, *, seed: int | None = None) -> Iterator[pd.DataFrame]:
+    def sample_parts(
+        self,
+        rows: int | None = None,
+        *,
+        seed: int | None = None,
+        given: Mapping[str, Any] | None = None,
+        weights: Mapping[str, Mapping[Any, float]] | None = None,
+        known: pd.DataFrame | None = None,
+    ) -> Iterator[pd.DataFrame]:
         """The rows of `sample` in parts of PART_ROWS and a shorter last one, for more rows than memory holds.
 
-        A whole part is a function of the seed and of its place alone, however many rows are drawn in all. At least
-        one part comes, though it may be empty. Raises SettingError when rows or seed is negative.
+        A whole part is a function of the arguments and of its place alone, however many rows are drawn in all. At least
+        one part comes, though it may be empty. Raises SettingError as `sample` does.
 
         Privacy: free, as `sample`.
         """
-        parts = self._parts(rows, seed)
+        parts = self._parts(rows, seed, given, weights, known)
         return in_turn(parts.part, range(parts.count))
 
-    def sample_in_spark(self, session: Any, rows: int | None = None, *, seed: int | None = None) -> Any:
+    def sample_in_spark(
+        self,
+        session: Any,
+        rows: int | None = None,
+        *,
+        seed: int | None = None,
+        given: Mapping[str, Any] | None = None,
+        weights: Mapping[str, Mapping[Any, float]] | None = None,
+    ) -> Any:
         """The rows of `sample_parts` as a frame of Spark, a part in each partition, for any number of rows.
 
         session: of Spark; its executors need dpsynth. Labels are text there, whole numbers have 64 bits, and moments
-        are TIMESTAMP_NTZ. Raises SettingError when rows or seed is negative.
+        are TIMESTAMP_NTZ. Raises SettingError as `sample` does.
 
         Privacy: free, as `sample`.
         """
-        return self._parts(rows, seed).in_spark(session)
+        return self._parts(rows, seed, given, weights).in_spark(session)
 
-    def _parts(self, rows: int | None, seed: int | None) -> Parts:
-        wanted = self.rows if rows is None else rows
+    def _parts(
+        self,
+        rows: int | None,
+        seed: int | None,
+        given: Mapping[str, Any] | None = None,
+        weights: Mapping[str, Mapping[Any, float]] | None = None,
+        known: pd.DataFrame | None = None,
+    ) -> Parts:
+        if known is not None and (weights or rows not in (None, len(known))):
+            raise SettingError("known must come without weights, and without rows other than its own; try leaving out")
+        wanted = len(known) if known is not None else self.rows if rows is None else rows
         for name, value in (("rows", wanted), ("seed", 0 if seed is None else seed)):
             if value < 0:
                 raise SettingError(f"{name} ({value}) must not be negative; try 0 or more")
-        return Parts(self.codec, self.model, wanted, np.random.SeedSequence(seed).entropy, PART_ROWS)
+        most = self.codec.most_rows
+        if most is not None and wanted > most:
+            raise SettingError(f"rows ({wanted}) must be at most {most}, the values of a key that is never repeated")
+        schema, sampler = released_schema(self.schema, self.codec), Sampler(self.codec, self.model)
+        sampler = conditioned(sampler, schema, given, weights)
+        rows_known = None if known is None else Known.of(schema, known)
+        entropy = np.random.SeedSequence(seed).entropy
+        return Parts(sampler.codec, sampler.model, wanted, entropy, PART_ROWS, rows_known)
 
     def estimate(
         self,

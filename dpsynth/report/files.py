@@ -25,6 +25,11 @@ def require_free(path: Path, release: Path, *, edition: Edition, overwrite: bool
         raise ReleaseError(
             f"out ({path}) must not lie in the release; only a public {IN_RELEASE} may; try another folder"
         )
+    require_new(path, overwrite=overwrite)
+
+
+def require_new(path: Path, *, overwrite: bool) -> None:
+    """Check that a file may be written to `path`; raises ReleaseError, as `require_free` does."""
     if path.is_dir() or path.is_symlink() or (path.exists() and not overwrite):
         raise ReleaseError(f"out ({path}) must not be there yet; got something there; try overwrite (--overwrite)")
     if not path.absolute().parent.is_dir():

@@ -94,6 +94,47 @@ def profile(guarantee: Guarantee, promised: tuple[float, float], name: str) -> M
     return _figure(name, foot + 42, "Privacy profile: epsilon against delta", words, shape)
 
 
+def trade_off(guarantee: Guarantee, marked: Sequence[float], name: str) -> Markup:
+    """Finds against false alarms, both on scales of powers of ten: guessing, and the most that is left to an attacker.
+
+    marked: false-alarm rates whose finds are written out.
+    """
+    left, right, top, foot, decades = 52, 334, 14, 230, 4
+
+    def across(share: float) -> float:
+        return right + (right - left) * math.log10(max(share, 10.0**-decades)) / decades
+
+    def down(share: float) -> float:
+        return top - (foot - top) * math.log10(max(share, 10.0**-decades)) / decades
+
+    shape = []
+    for power in range(-decades, 1):
+        share = 10.0**power
+        shape += [
+            _line(left, down(share), right, down(share), "grid"),
+            _text(left - 6, down(share) + 4, percent(share), "end"),
+            _line(across(share), top, across(share), foot, "grid"),
+            _text(across(share), foot + 17, percent(share), "middle"),
+        ]
+    alarms = np.logspace(-decades, 0, 81)
+    points = [(across(at), down(finds)) for at, finds in guarantee.attack_odds([min(float(x), 1.0) for x in alarms])]
+    path = " ".join(f"{'L' if place else 'M'}{_near(x)} {_near(y)}" for place, (x, y) in enumerate(points))
+    shape += [_line(left, foot, right, top, "guess"), element("path", d=path, class_="curve")]
+    for at, finds in guarantee.attack_odds(marked):
+        shape += [
+            element("circle", cx=_near(across(at)), cy=_near(down(finds)), r=4, class_="promised"),
+            _text(across(at) - 8, down(finds) - 7, percent(finds, up=True), "end", kind="claim-word"),
+        ]
+    shape += [_text(right - 4, foot - 8, "guessing lies on the dashed line", "end", kind="key")]
+    shape += [_text((left + right) / 2, foot + 36, "false alarms", "middle")]
+    shape += [_text(11, (top + foot) / 2, "found at most", "middle", turned=True)]
+    found = "; ".join(
+        f"at {percent(at)} false alarms at most {percent(finds, up=True)}"
+        for at, finds in guarantee.attack_odds(marked)
+    )
+    return _figure(name, foot + 42, "What the best attacker finds", f"The best attacker finds {found}.", shape)
+
+
 def share_bar(share: float) -> Markup:
     """A small bar for a cell of a table, silent for those who listen: the number stands beside it."""
     bar = element("rect", x=0, y=0, width=_near(100 * min(max(share, 0.0), 1.0)), height=12, class_="attack")

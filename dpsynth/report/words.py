@@ -18,6 +18,7 @@ from dpsynth.release.plain_words import (
 if TYPE_CHECKING:
     from dpsynth.privacy.calibration import Guarantee
     from dpsynth.release.certificate import Certificate, MechanismRecord
+    from dpsynth.release.plain_words import Promised
     from dpsynth.report.content import Content
     from dpsynth.report.evidence import Audit, Finding
     from dpsynth.report.fidelity import Fidelity
@@ -124,7 +125,7 @@ def percent(share: float, *, up: bool = False) -> str:
     return in_percent(share, up=up)
 
 
-def who(certificate: Certificate) -> str:
+def who(certificate: Promised) -> str:
     """Whom the promise is about, in the plural."""
     return "rows" if certificate.unit.column is None else "people or other units"
 
@@ -144,19 +145,19 @@ REAL_ROWS = (
 )
 
 
-def about(certificate: Certificate) -> str:
+def about(certificate: Promised) -> str:
     """Whom the promise protects, as one sentence."""
     return f"The promise is about {certificate.unit.words}."
 
 
-def gained(certificate: Certificate) -> str:
+def gained(certificate: Promised) -> str:
     """What the figure of the gain counts."""
     if certificate.unit.relation == "replace-one":
         return "1,000 cases in which one version was in; of 100 cases of the other, 1 is a false alarm."
     return f"1,000 {who(certificate)} in the private table; 1 in 100 others is a false alarm."
 
 
-def record_level(certificate: Certificate) -> str | None:
+def record_level(certificate: Promised) -> str | None:
     """A caution where rows are protected and people are not, as such."""
     if certificate.unit.column is not None:
         return None
@@ -166,12 +167,13 @@ def record_level(certificate: Certificate) -> str | None:
     )
 
 
-def promised(certificate: Certificate) -> str:
+def promised(certificate: Promised) -> str:
     """The promise in one sentence."""
     promise, unit = certificate.promise, certificate.unit
     who = "the row" if unit.column is None else "the person or other unit"
     other = "with another in its place" if unit.relation == "replace-one" else "without it"
     times = rounded_up(math.exp(min(promise.epsilon, 700.0)), 3)
+    times = f"{float(times):,.0f}" if 1e3 <= float(times) < 1e9 else times
     return (
         f"Differential privacy with epsilon {bound(promise.epsilon)} and delta {bound(promise.delta)}: no result is"
         f" more than {times} times as likely with {who} that somebody asks about as {other}, apart from a chance of"
@@ -179,7 +181,7 @@ def promised(certificate: Certificate) -> str:
     )
 
 
-def weakness(certificate: Certificate) -> str | None:
+def weakness(certificate: Promised) -> str | None:
     """A caution where even a promise that is kept leaves an attacker a good chance."""
     promise = certificate.promise
     if dict(promise.attack_odds).get(0.01, 0.0) <= WEAK_FINDS and promise.delta <= WEAK_DELTA:
@@ -187,13 +189,13 @@ def weakness(certificate: Certificate) -> str | None:
     return "This promise is weak: even where it is kept, an attacker may well tell who is in the private table."
 
 
-def odds(certificate: Certificate) -> str:
+def odds(certificate: Promised) -> str:
     """The attacker's odds in one sentence, as in the certificate."""
     sentence = odds_in_words(certificate)
     return sentence[0].upper() + sentence[1:]
 
 
-def even_bet(guarantee: Guarantee, certificate: Certificate) -> str:
+def even_bet(guarantee: Guarantee, certificate: Promised) -> str:
     """What a bet at even odds becomes."""
     right = (1 + guarantee.delta(0.0)) / 2
     question = "whether one is in the private table"

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dpsynth.errors import Problem, SchemaError, SettingError
 from dpsynth.schema.columns import COLUMN_TYPES, Column
+from dpsynth.schema.constraint_files import constraint_entries, read_constraints
+from dpsynth.schema.constraint_rules import constraint_problems
+from dpsynth.schema.constraints import Constraint
 from dpsynth.schema.provenance import UNREVIEWED, items
 from dpsynth.schema.rules import missing_value_faults
 from dpsynth.schema.shapes import VERSION, faults, models
@@ -21,8 +24,8 @@ from dpsynth.schema.wording import close_to, kind_of
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-Parts = tuple[tuple[Column, ...], int | None, tuple[str, ...]]
-"""Columns, public row count and missing values of a schema, in the order in which Schema takes them."""
+Parts = tuple[tuple[Column, ...], int | None, tuple[str, ...], tuple[Constraint, ...]]
+"""Columns, public row count, missing values and constraints of a schema, in the order in which Schema takes them."""
 
 FILE_LIMIT_BYTES = 32 * 2**20
 _HEADER = "# A dpsynth schema: everything in this file is public. Format: docs/reference/schema.md\n"
@@ -82,11 +85,15 @@ def write(document: Mapping[str, Any], path: str | os.PathLike[str], unreviewed:
         temporary.unlink(missing_ok=True)
 
 
-def document(columns: Iterable[Column], public_rows: int | None, missing_values: Sequence[str]) -> dict[str, Any]:
+def document(
+    columns: Iterable[Column], public_rows: int | None, missing_values: Sequence[str], constraints: Iterable[Constraint]
+) -> dict[str, Any]:
     """The file format of a schema: plain dicts, lists and scalars; items at their defaults are left out."""
     rows = {} if public_rows is None else {"public_rows": public_rows}
     missing = {"missing_values": list(missing_values)} if missing_values else {}
-    return {"version": VERSION, **rows, **missing, "columns": [_entry(column) for column in columns]}
+    rules = constraint_entries(constraints)
+    tail = {"constraints": rules} if rules else {}
+    return {"version": VERSION, **rows, **missing, "columns": [_entry(column) for column in columns], **tail}
 
 
 def _hints(document: Mapping[str, Any]) -> str:
@@ -150,9 +157,23 @@ def _parts(document: object, lines: Lines, problems: list[Problem], headline: st
     for position in repeated([entry.get("name") if isinstance(entry, Mapping) else None for entry in entries]):
         line = line_of(lines, ("columns", position, "name"))
         problems.append(Problem("name must be unique in the schema", entries[position]["name"], "name", line))
+    constraints, found = _constraints(top.get("constraints", []), columns, lines, bool(problems))
+    problems += found
     if problems:
         raise SchemaError(headline, sorted(problems, key=lambda problem: problem.line or 0))
-    return tuple(columns), top.get("public_rows"), tuple(missing)
+    return tuple(columns), top.get("public_rows"), tuple(missing), constraints
+
+
+def _constraints(
+    entries: object, columns: Sequence[Column], lines: Lines, columns_broken: bool
+) -> tuple[tuple[Constraint, ...], list[Problem]]:
+    """The constraints of a document and their problems; whether they fit the columns is asked only of whole ones."""
+    constraints, problems = read_constraints(entries if isinstance(entries, list) else [], lines)
+    if not problems and not columns_broken:
+        for place, faults in constraint_problems(columns, constraints).items():
+            line = line_of(lines, ("constraints", place))
+            problems += [dataclasses.replace(one, line=line) for one in faults]
+    return constraints, problems
 
 
 def _column(

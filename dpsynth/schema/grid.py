@@ -61,3 +61,51 @@ def require_ticks(column: Numeric | Datetime, ticks: npt.NDArray[np.int64]) -> N
     """Raises SettingError when a tick is outside 0..ticks-1."""
     if ticks.size and not (int(ticks.min()) >= 0 and int(ticks.max()) < column.ticks):
         raise SettingError(f"ticks of {column.name!r} must lie in 0..{column.ticks - 1}; try leaving nulls out")
+
+
+def numbers_of(column: Numeric | Datetime, ticks: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Values of grid points as numbers that any two columns of one kind compare by; moments are seconds since 1970."""
+    values = column.value_of(np.asarray(ticks, dtype=np.int64))
+    return values.astype(np.int64).astype(np.float64) if values.dtype.kind == "M" else values.astype(np.float64)
+
+
+def number_of_value(column: Numeric | Datetime, value: Any, *, last: bool) -> float:
+    """A declared value as a number of `numbers_of`; last: a date alone is the end of its day, not its start.
+
+    Raises SettingError for a moment that is none, or is finer than the column's grid.
+    """
+    on_grid = getattr(column, "on_grid", None)  # moments alone have texts
+    if on_grid is None:
+        return float(value)
+    text = on_grid(value, whole_day=last)
+    return float(np.datetime64(text, "s").astype(np.int64))
+
+
+def first_tick_from(
+    column: Numeric | Datetime, numbers: npt.NDArray[Any], *, strict: bool = False
+) -> npt.NDArray[np.int64]:
+    """The first grid point at or above each number (strict: above it); `column.ticks` where there is none."""
+    ticks, at = _nearest(column, numbers)
+    short = at <= numbers if strict else at < numbers
+    return ticks + short
+
+
+def last_tick_to(
+    column: Numeric | Datetime, numbers: npt.NDArray[Any], *, strict: bool = False
+) -> npt.NDArray[np.int64]:
+    """The last grid point at or below each number (strict: below it); -1 where there is none."""
+    ticks, at = _nearest(column, numbers)
+    long = at >= numbers if strict else at > numbers
+    return ticks - long
+
+
+def _nearest(
+    column: Numeric | Datetime, numbers: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """A grid point within one step of each number, or the nearest end of the grid, and its value as a number."""
+    ends = numbers_of(column, np.array([0, column.ticks - 1]))
+    inside: npt.NDArray[Any] = np.clip(numbers, ends[0], ends[1])
+    if column.type == "datetime":
+        inside = np.floor(inside).astype(np.int64).astype("datetime64[s]")
+    ticks = np.asarray(column.tick_of(inside), dtype=np.int64)
+    return ticks, numbers_of(column, ticks)

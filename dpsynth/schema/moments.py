@@ -111,6 +111,16 @@ class Datetime:
         moments = (ticks.astype(np.int64) + self._span[0]).astype(f"datetime64[{UNITS[self.resolution]}]")
         return moments.astype("datetime64[s]")
 
+    def on_grid(self, value: Moment, *, whole_day: bool = False) -> str:
+        """ISO text of a moment at the resolution; a date alone is the first unit of its day; its last if `whole_day`.
+
+        Raises SettingError for what is no moment or is finer than the resolution.
+        """
+        try:
+            return _on_resolution(value, self.resolution, whole_day)
+        except SettingError as error:
+            raise SettingError(f"{self.name} ({value!s:.60}) {error}") from None
+
     @cached_property
     def _span(self) -> tuple[np.int64, np.int64]:
         return self._units(self.lower), self._units(self.upper)

@@ -11,7 +11,9 @@ from typing import Any, cast
 
 from dpsynth.errors import Problem, SchemaError, SettingError
 from dpsynth.schema import files
-from dpsynth.schema.columns import Column
+from dpsynth.schema.columns import Column, Identifier
+from dpsynth.schema.constraint_rules import constraint_problems
+from dpsynth.schema.constraints import Constraint, Derivation, derivations
 from dpsynth.schema.provenance import UNREVIEWED, provenance
 from dpsynth.schema.rules import missing_value_faults
 from dpsynth.schema.wording import close_to, kind_of
@@ -22,8 +24,10 @@ class Schema:
     """Columns of a private table in table order, all public; `public_rows` is a row count declared public, or None.
 
     A text cell that is exactly one of `missing_values`, such as "?" or "N", is a missing cell in every column, save
-    where the column declares that text as a label of its own.
-    Raises SchemaError when there is no column or two have one name, or a missing value is not a text of its own.
+    where the column declares that text as a label of its own. `constraints` say what holds between columns in every
+    row, such as Forbidden, Order or Dependency.
+    Raises SchemaError when there is no column or two have one name, a missing value is not a text of its own, or a
+    constraint does not fit its columns.
 
     Privacy: nothing in a schema is paid for, so nothing in it may be read from the private table. Items that
     `draft` guessed from data are marked "unreviewed", and no run starts before somebody has confirmed them.
@@ -37,6 +41,7 @@ class Schema:
     columns: Sequence[Column]
     public_rows: int | None = None
     missing_values: Sequence[str] = ()
+    constraints: Sequence[Constraint] = ()
 
     def __post_init__(self) -> None:
         columns = tuple(self.columns)
@@ -59,6 +64,9 @@ class Schema:
         if rows is not None and (type(rows) is not int or rows < 0):
             problems.append(Problem("public_rows must be a whole number of rows, or None", rule="public_rows"))
         problems += self._missing_value_problems()
+        object.__setattr__(self, "constraints", tuple(self.constraints))
+        if not problems:
+            problems += [one for faults in constraint_problems(columns, self.constraints).values() for one in faults]
         if problems:
             raise SchemaError("the schema is not valid:", problems)
 
@@ -75,6 +83,16 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """Column names in table order."""
         return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def derived(self) -> Mapping[str, Derivation]:
+        """Column -> the constraint that derives it when rows are decoded, for every column that leaves the model."""
+        return derivations(self.constraints)
+
+    @cached_property
+    def modelled(self) -> tuple[Column, ...]:
+        """The columns that are counted and modelled: all but identifiers and those that are derived."""
+        return tuple(c for c in self.columns if not isinstance(c, Identifier) and c.name not in self.derived)
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
@@ -95,12 +113,14 @@ class Schema:
         rows = "" if self.public_rows is None else f", public_rows={self.public_rows}"
         texts = "<unreviewed>" if self.unreviewed() else repr(self.missing_values)
         missing = f", missing_values={texts}" if self.missing_values else ""
-        return f"Schema([{', '.join(map(repr, self.columns))}]{rows}{missing})"
+        rules = f", constraints={list(self.constraints)!r}" if self.constraints else ""
+        return f"Schema([{', '.join(map(repr, self.columns))}]{rows}{missing}{rules})"
 
     def provenance(self) -> tuple[tuple[str, str, str], ...]:
-        """Every public item as (column, item, who declared it public)."""
-        return tuple(
-            (column.name, item, origin) for column in self.columns for item, origin in provenance(column).items()
+        """Every public item as (column, item, who declared it public); a constraint is an item of its columns."""
+        return (
+            *((column.name, item, origin) for column in self.columns for item, origin in provenance(column).items()),
+            *((", ".join(one.columns), f"constraint: {one.words}", one.source) for one in self.constraints),
         )
 
     def unreviewed(self) -> tuple[tuple[str, str], ...]:
@@ -145,11 +165,12 @@ class Schema:
             raise SettingError("columns must be a list of column names; got text")
         chosen = set(self.names if columns is None else (self[name].name for name in columns))
         confirmed = [_confirmed(column, by) if column.name in chosen else column for column in self.columns]
-        return Schema(confirmed, self.public_rows, self.missing_values)
+        rules = [dataclasses.replace(one, source=by) if one.source == UNREVIEWED else one for one in self.constraints]
+        return Schema(confirmed, self.public_rows, self.missing_values, rules)
 
     def to_json(self) -> dict[str, Any]:
         """The schema as plain dicts, lists and scalars: the format of a schema file."""
-        return files.document(self.columns, self.public_rows, self.missing_values)
+        return files.document(self.columns, self.public_rows, self.missing_values, self.constraints)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Schema:

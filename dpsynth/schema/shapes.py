@@ -63,6 +63,7 @@ def models() -> tuple[type[BaseModel], dict[str, type[BaseModel]]]:
         columns: list[Any] = Field(description="a list of columns")
         public_rows: int | None = Field(None, ge=0, description="a whole number, not negative")
         missing_values: list[Any] = Field([], description="a list of texts")
+        constraints: list[Any] = Field([], description="a list of constraints")
 
     label: _Shape = (str | int | float | bool, "text, a number or true/false")
     number: _Shape = (int | float, "a number")

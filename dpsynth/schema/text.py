@@ -166,7 +166,7 @@ def to_yaml_text(document: Mapping[str, Any]) -> str:
             return True
 
     def mapping(writer: Writer, entries: dict[str, Any]) -> yaml.Node:
-        return writer.represent_mapping(_TAGS + "map", entries, flow_style=entries.keys() == {"from", "to"})
+        return writer.represent_mapping(_TAGS + "map", entries, flow_style=entries.keys() <= {"from", "to"})
 
     def sequence(writer: Writer, entries: list[Any]) -> yaml.Node:
         flow = not any(isinstance(entry, dict) for entry in entries)

@@ -68,5 +68,6 @@ class Direct:
         stddevs = allocate_stddevs(codec.domain, cliques, budget, door.unit)
         measured = door.run(Marginals(codec, cliques, stddevs), "named marginals")
         total = estimate_total(measured)
-        model = fit(codec.domain, measured, total, gap=self.gap, progress=partial(progress, "model"))
+        zeros, say = codec.zeros, partial(progress, "model")
+        model = fit(codec.domain, measured, total, structural_zeros=zeros, gap=self.gap, progress=say)
         return Fitted(model, codec, measured)

@@ -340,6 +340,7 @@ class _State:
             sweeps=sweeps,
             keep=keep,
             temperature=self.settings.temperature,
+            zeros=self.read.codec.zeros,
             progress=progress,
         )
 
@@ -355,7 +356,7 @@ class _State:
             self.records = np.ascontiguousarray(self.records[taken])
         sweeps = max(4, min(_FINAL_SWEEPS, _FINAL_VISITS // rows))
         self.sweep(sweeps, max(1, sweeps * _FINAL_KEPT // _FINAL_SWEEPS), progress)
-        settle_records(domain, self.records, self.kept, self.rng)
+        settle_records(domain, self.records, self.kept, self.rng, zeros=self.read.codec.zeros)
         return RecordTable.of_matrix(domain, self.records, self.total)
 
 

@@ -92,7 +92,8 @@ class MST:
         stddevs = allocate_stddevs(codec.domain, tree, for_pairs, door.unit)
         pairs = door.run(Marginals(codec, tree, stddevs), "pairs of the tree")
         measured = (*one_ways, *pairs)
-        model = fit(codec.domain, measured, total, gap=self.gap, progress=partial(progress, "model"))
+        zeros, say = codec.zeros, partial(progress, "model")
+        model = fit(codec.domain, measured, total, structural_zeros=zeros, gap=self.gap, progress=say)
         return Fitted(model, codec, measured)
 
     def _choose_tree(
@@ -101,8 +102,7 @@ class MST:
         """Kruskal's algorithm with private comparisons: d - 1 pairs, far from independence, without a cycle."""
         domain, unit, picks = codec.domain, door.unit, len(codec.domain) - 1
         candidates = _pairs(domain)
-        alone = {column: model.project((column,)) for column in domain}
-        references = tuple(np.rint(np.outer(alone[a], alone[b]) / model.total).astype(np.int64) for a, b in candidates)
+        references = tuple(np.rint(model.project(pair)).astype(np.int64) for pair in candidates)
         # E|N(0, s)| = sqrt(2/pi) s a cell, at the stddev that each of the pairs gets on average.
         stddev = stddev_within(for_pairs.split([1] * picks)[0], unit.squared_l2_count_sensitivity)
         noise = self.noise_penalty * math.sqrt(2 / math.pi) * stddev

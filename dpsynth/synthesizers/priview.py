@@ -104,7 +104,7 @@ class PriView:
         views = self._choose(codec.domain, total, for_views, door.unit)
         stddevs = allocate_stddevs(codec.domain, views, for_views, door.unit)
         measured = (*one_ways, *door.run(Marginals(codec, views, stddevs), "views"))
-        return Fitted(self._model(start, measured, progress), codec, measured)
+        return Fitted(self._model(codec, start, measured, progress), codec, measured)
 
     def _choose(self, domain: Domain, total: float, budget: Cost, unit: PrivacyUnit) -> tuple[Clique, ...]:
         """Views of all triples when those come out well enough, else of all pairs: from released values alone."""
@@ -120,9 +120,16 @@ class PriView:
         largest_first = sorted(_combinations(domain, order), key=domain.cells, reverse=True)
         return cover(domain, largest_first, self.view_cells, self.slack)
 
-    def _model(self, start: RandomField, measured: tuple[NoisyMarginal, ...], progress: Progress) -> Model:
-        if predicted_cells(start.domain, [one.clique for one in measured]) <= self.model_cells:
-            return fit(start.domain, measured, start.total, gap=self.gap, progress=partial(progress, "model"))
+    def _model(
+        self, codec: Codec, start: RandomField, measured: tuple[NoisyMarginal, ...], progress: Progress
+    ) -> Model:
+        zeros = codec.zeros
+        if (
+            predicted_cells(start.domain, [*(one.clique for one in measured), *(one.clique for one in zeros)])
+            <= self.model_cells
+        ):
+            fitted = partial(fit, start.domain, measured, start.total, structural_zeros=zeros)
+            return fitted(gap=self.gap, progress=partial(progress, "model"))
         # Post-processing: a fixed seed makes the model a function of the measurements alone.
         return fit_records(
             start,
@@ -131,6 +138,7 @@ class PriView:
             max_records=int(self.max_records),
             sweeps=int(self.sweeps),
             temperature=self.temperature,
+            zeros=zeros,
             progress=partial(progress, "records"),
         )
 

@@ -127,8 +127,8 @@ class PrivMRF:
         stddevs = allocate_stddevs(codec.domain, cliques, for_graph, door.unit)
         measured = (*one_ways, *door.run(Marginals(codec, cliques, stddevs), "marginals of the graph"))
         measured = self._rounds(door, codec, tree, measured, model.total, for_rounds, progress)
-        last = partial(progress, "model")
-        model = fit(codec.domain, measured, model.total, cliques=tree.cliques, gap=self.gap, progress=last)
+        fitted = partial(fit, codec.domain, measured, model.total, structural_zeros=codec.zeros)
+        model = fitted(cliques=tree.cliques, gap=self.gap, progress=partial(progress, "model"))
         return Fitted(model, codec, measured)
 
     def _graph(
@@ -172,7 +172,7 @@ class PrivMRF:
         for done in range(int(self.rounds)):
             progress("choose, measure and fit", done / int(self.rounds))
             gap = self.gap * _LOOSER_IN_THE_LOOP
-            model = fit(domain, measured, total, cliques=tree.cliques, gap=gap)
+            model = fit(domain, measured, total, cliques=tree.cliques, structural_zeros=codec.zeros, gap=gap)
             measured = run_round(door, codec, model, measured, chosen_from, spending).measured
         return measured
 

@@ -107,6 +107,7 @@ class PrivSyn:
             max_records=int(self.max_records),
             sweeps=int(self.sweeps),
             temperature=self.temperature,
+            zeros=codec.zeros,
             progress=partial(progress, "records"),
         )
         return Fitted(model, codec, measured)

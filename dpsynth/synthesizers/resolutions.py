@@ -22,6 +22,7 @@ import numpy.typing as npt
 from dpsynth.codec.binned import BinnedCodec
 from dpsynth.codec.categorical import CategoricalCodec
 from dpsynth.codec.codec import Codec, ColumnCodec
+from dpsynth.codec.constraints import classes_of
 from dpsynth.domain import Clique
 from dpsynth.marginal import FloatArray, NoisyMarginal
 from dpsynth.models.likely_counts import likely_counts
@@ -116,7 +117,8 @@ def find_resolutions(
     for one in one_ways:
         (column,) = one.clique
         rows = likely_counts(one.values, one.stddev, total) if likely else project_to_simplex(one.values, total)
-        groups, ordered = _joined(rows, ordered_codes(codec[column]), merge_below * one.stddev)
+        apart = classes_of(codec.zeros, column, rows.size)
+        groups, ordered = _joined(rows, ordered_codes(codec[column]), merge_below * one.stddev, apart)
         sizes = np.bincount(groups)
         if sizes.size < groups.size:
             merges[column], weights[column] = groups, rows
@@ -165,15 +167,19 @@ def _summed(rows: FloatArray, groups: IntArray) -> FloatArray:
     return np.bincount(groups, weights=rows).astype(np.float64)
 
 
-def _joined(rows: FloatArray, ordered: int, least: float) -> tuple[IntArray, int]:
+def _joined(rows: FloatArray, ordered: int, least: float, classes: IntArray | None = None) -> tuple[IntArray, int]:
     """Groups of codes, and how many of the first groups are in order.
 
     A code with at least `least` rows stays alone. Of the first `ordered` codes, others are joined with their
-    neighbours up to `least` rows; the rest of the others become one group, the last.
+    neighbours up to `least` rows; the rest of the others become one group, the last. Codes of different `classes` are
+    never joined, so each of them has a last group of its own.
     """
     groups = np.zeros(rows.size, dtype=np.int64)
+    classes = groups if classes is None else classes
     group, held = -1, math.inf
     for code in range(ordered):
+        if code and classes[code] != classes[code - 1]:
+            held = math.inf
         if rows[code] >= least:
             group, held = group + 1, math.inf
         elif held + rows[code] > least:
@@ -184,5 +190,6 @@ def _joined(rows: FloatArray, ordered: int, least: float) -> tuple[IntArray, int
     rest = np.arange(ordered, rows.size)
     alone = rest[rows[rest] >= least]
     groups[alone] = group + 1 + np.arange(alone.size)
-    groups[np.setdiff1d(rest, alone)] = group + 1 + alone.size
+    joined = np.setdiff1d(rest, alone)
+    groups[joined] = group + 1 + alone.size + np.unique(classes[joined], return_inverse=True)[1]
     return groups, group + 1

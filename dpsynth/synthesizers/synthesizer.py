@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dpsynth.codec.codec import Codec
@@ -12,6 +12,7 @@ from dpsynth.domain import Clique, Domain
 from dpsynth.errors import SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.mechanisms.gaussian_cost import stddev_within
+from dpsynth.models.evidence import within_zeros
 from dpsynth.models.model import Model
 from dpsynth.plan import PlannedStep, Resources
 from dpsynth.privacy.cost import Cost
@@ -32,6 +33,16 @@ class Fitted:
     model: Model
     codec: Codec
     measurements: tuple[NoisyMarginal, ...]
+
+    def within_constraints(self) -> Fitted:
+        """The same with a model that gives no row to what the codec's constraints rule out; post-processing."""
+        return replace(self, model=within_zeros(self.model, self.codec.zeros))
+
+    @property
+    def rows(self) -> int:
+        """Synthetic rows of a release that asks for no number: as many as the model stands for, if keys allow it."""
+        rows, most = max(round(self.model.total), 0), self.codec.most_rows
+        return rows if most is None else min(rows, most)
 
 
 class Synthesizer(Protocol):

@@ -26,10 +26,11 @@ from dpsynth.twins import SCORES, twin_runs
 from tests.conformance.quick_settings import quick_settings
 
 NAMES = sorted(CATALOGUE)
-FALSE_ALARM = 1e-6 / (2 * len(NAMES) + 3)  # in all, for the tests that must not fail
-# Networks learn within one mechanism whose law given the rows nobody can write down: canaries of one run audit it
-# instead (tests/mechanisms/test_dp_sgd.py, test_teacher_votes.py), and here fewer runs, by what the model shows.
+# Networks learn within one mechanism whose law given the rows nobody can write down, and slowly: canaries of one run
+# audit them instead (test_canary.py; tests/mechanisms/test_dp_sgd.py, test_teacher_votes.py).
 NETWORKS = {"vae", "diffusion", "gan", "autoencoder", "pategan"}
+COUNTING = sorted(set(NAMES) - NETWORKS)
+FALSE_ALARM = 1e-6 / (len(COUNTING) + 1)  # in all, for the tests that must not fail
 SETTINGS = {"direct": {"marginals": "a,b;b,c"}}
 CLOSED = dpsynth.Schema([dpsynth.Categorical(name, values=range(3)) for name in "abc"])
 OPEN = dpsynth.Schema([dpsynth.OpenCategorical("a", max_values=5), dpsynth.Categorical("b", values=range(3))])
@@ -64,14 +65,16 @@ def proved(asked, pair, runs, source, program=None):
     return gdp_lower_bound(*worlds, false_alarm=FALSE_ALARM, delta0=float(asked.budget.delta))
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("relation", "pair"), [("add-remove", ADDED), ("replace-one", REPLACED)])
-def test_what_is_proved_is_at_most_the_promise(name, relation, pair):
-    asked = request(name, relation=relation)
-    assert proved(asked, pair, 20 if name in NETWORKS else 40, OsEntropy()).mu <= asked.budget.mu
+@pytest.mark.parametrize("name", COUNTING)
+def test_what_is_proved_is_at_most_the_promise(name):
+    """A small promise, so that few runs can break it: a leak of all would prove more than three times as much."""
+    relation, pair = [("add-remove", ADDED), ("replace-one", REPLACED)][COUNTING.index(name) % 2]
+    asked = request(name, mu=0.4, relation=relation)
+    found = proved(asked, pair, 60, OsEntropy())
+    assert found.mu <= asked.budget.mu < found.ceiling / 3
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - NETWORKS))
+@pytest.mark.parametrize("name", COUNTING)
 def test_half_the_noise_is_caught(name, monkeypatch):
     honest = marginals.sample
     for module in (marginals, feature_sums):

@@ -5,8 +5,9 @@ import pytest
 
 from dpsynth.domain import Domain
 from dpsynth.errors import SettingError
-from dpsynth.models.constraints import StructuralZeros, zero_potentials
+from dpsynth.models.constraints import zero_potentials
 from dpsynth.models.junction_tree import junction_tree
+from dpsynth.structural_zeros import StructuralZeros
 
 DOMAIN = Domain.of({"a": 2, "b": 3, "c": 2})
 

@@ -4,10 +4,10 @@ import numpy as np
 
 from dpsynth.domain import Domain
 from dpsynth.marginal import NoisyMarginal
-from dpsynth.models.constraints import StructuralZeros
 from dpsynth.models.dual import SmoothedDual, smoothed_dual
 from dpsynth.models.junction_tree import junction_tree
 from dpsynth.models.loss import residual_loss
+from dpsynth.structural_zeros import StructuralZeros
 
 DOMAIN = Domain.of({"a": 3, "b": 4, "c": 2})
 

@@ -10,8 +10,8 @@ from scipy.optimize import nnls
 from dpsynth.domain import Clique, Domain
 from dpsynth.errors import PlanTooLargeError, SettingError
 from dpsynth.marginal import Basis, NoisyMarginal, residual
-from dpsynth.models.constraints import StructuralZeros
 from dpsynth.models.fit import fit
+from dpsynth.structural_zeros import StructuralZeros
 
 Array = npt.NDArray[np.float64]
 DOMAIN = Domain.of({"a": 2, "b": 3, "c": 2, "d": 3})

@@ -10,6 +10,7 @@ import pytest
 from dpsynth.domain import Domain
 from dpsynth.models import record_kernels as kernels
 from dpsynth.models.record_swaps import settle_records
+from dpsynth.models.record_zeros import lay_out_zeros
 
 DOMAIN = Domain.of({"a": 4, "b": 3, "c": 2, "d": 5, "one": 1})
 
@@ -70,7 +71,7 @@ def test_no_single_swap_raises_the_squared_excess():
     kernels.count_pairs(records, firsts, np.float32(1.0), excess)
     previous = float((excess.astype(float) ** 2).sum())
     for key in range(5):
-        done = kernels.swap(records, firsts, np.uint64(key), excess)
+        done = kernels.swap(records, firsts, lay_out_zeros(DOMAIN, []), np.uint64(key), excess)
         recount = np.zeros_like(excess)
         kernels.count_pairs(target, firsts, np.float32(-1.0), recount)
         kernels.count_pairs(records, firsts, np.float32(1.0), recount)

@@ -14,8 +14,10 @@ from dpsynth.marginal import Basis, NoisyMarginal
 from dpsynth.models import record_kernels as kernels
 from dpsynth.models.random_field import RandomField
 from dpsynth.models.record_update import _lay_out, _shares, fit_records
+from dpsynth.models.record_zeros import lay_out_zeros
 
 DOMAIN = Domain.of({"a": 4, "b": 3, "c": 2, "d": 5})
+FREE = lay_out_zeros(DOMAIN, [])
 PAIRS = tuple(itertools.combinations(DOMAIN.columns, 2))
 
 
@@ -82,7 +84,7 @@ def test_excess_is_kept_up_to_date():
     np.testing.assert_allclose(excess, recount(), atol=1e-9)
     shares = np.concatenate([_shares(records[:, i], size) for i, size in enumerate(DOMAIN.sizes)])
     for heat in (0.05, 0.0):
-        kernels.sweep(records, np.arange(400), shares, tables, columns, 7.5, heat, np.uint64(1), excess)
+        kernels.sweep(records, np.arange(400), shares, tables, columns, FREE, 7.5, heat, np.uint64(1), excess)
         np.testing.assert_allclose(excess, recount(), atol=1e-9)
 
 
@@ -110,7 +112,9 @@ def test_entries_follow_gibbs_law(heat_used, accepted):
     for key in range(6000):
         records, excess = np.zeros((1, 1), dtype=np.int32), -values.copy()
         kernels.add(records, tables, columns, 1.0, excess)
-        kernels.sweep(records, np.arange(1), shares, tables, columns, 1.0, heat_used, np.uint64(7919 * key), excess)
+        kernels.sweep(
+            records, np.arange(1), shares, tables, columns, FREE, 1.0, heat_used, np.uint64(7919 * key), excess
+        )
         tally[records[0, 0]] += 1
     law = shares * np.exp(values / 0.5)
     assert bool(stats.chisquare(tally, law / law.sum() * 6000).pvalue > 1e-6) is accepted
@@ -227,7 +231,7 @@ def test_grouped_cells_are_those_of_a_plain_recount():
     shares = np.concatenate([_shares(records[:, i], size) for i, size in enumerate(DOMAIN.sizes)])
     for heat in (0.3, 0.0):
         np.testing.assert_allclose(excess, recount(), atol=1e-9)
-        kernels.sweep(records, np.arange(80), shares, tables, columns, 2.5, heat, np.uint64(1), excess)
+        kernels.sweep(records, np.arange(80), shares, tables, columns, FREE, 2.5, heat, np.uint64(1), excess)
     np.testing.assert_allclose(excess, recount(), atol=1e-9)
 
 
@@ -238,7 +242,7 @@ def test_a_cold_visit_takes_the_code_of_the_least_pull():
     slow, excess, moved = records.copy(), flat_excess(records, measured, 3.0), 0
     shares = np.full(sum(DOMAIN.sizes), 0.5)
     for i in range(60):
-        kernels.sweep(records, np.array([i]), shares, tables, columns, 3.0, 0.0, np.uint64(0), excess)
+        kernels.sweep(records, np.array([i]), shares, tables, columns, FREE, 3.0, 0.0, np.uint64(0), excess)
         for column in range(len(DOMAIN)):
             pull = pulls(slow, i, column, measured, 3.0)
             if pull.min() < pull[slow[i, column]] - 1e-9:
@@ -262,7 +266,9 @@ def test_a_warm_visit_follows_the_pull_of_groups(factor, accepted):
     heat = float(np.ptp(pull)) / 1.5
     for key in range(draws):
         drawn, excess = records.copy(), flat_excess(records, measured, 1.0)
-        kernels.sweep(drawn, np.arange(1), shares, tables, columns, 1.0, factor * heat, np.uint64(7919 * key), excess)
+        kernels.sweep(
+            drawn, np.arange(1), shares, tables, columns, FREE, 1.0, factor * heat, np.uint64(7919 * key), excess
+        )
         assert drawn[0, :3].tolist() == [1, 1, 1]
         tally[drawn[0, 3]] += 1
     law = shares[-5:] * np.exp(-pull / heat)

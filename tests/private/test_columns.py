@@ -85,6 +85,14 @@ def test_moments_in_an_arrow_dictionary_are_read_as_outside_of_one(values: pa.Ar
     assert listed(cells_of(values.dictionary_encode())) == listed(cells_of(values))
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.decimal128(10, 2), pa.string(), pa.string_view(), pa.binary(), pa.float64(), pa.date32()]
+)
+@pytest.mark.parametrize("chunks", [[], [[]]])
+def test_an_arrow_column_may_have_no_rows(kind: Any, chunks: Any) -> None:
+    assert listed(cells_of(pa.chunked_array(chunks, type=kind))) == []
+
+
 def test_what_is_no_sequence_is_refused_without_its_cells() -> None:
     for column in ({"SECRET"}, frozenset({"SECRET"}), {"SECRET": 1}):
         with pytest.raises(DataError, match="a column of the data must be") as caught:

@@ -80,3 +80,20 @@ def test_a_network_keeps_its_own_names_escaped() -> None:
     assert "\u202e" not in svg
     assert 'role="img"' in svg
     assert "2 columns in boxes" in svg
+
+
+def test_the_trade_off_curve_passes_through_its_marks_and_stays_above_guessing() -> None:
+    guarantee = Guarantee(1.0)
+    svg = plots.trade_off(guarantee, (0.1, 0.01, 0.001), "trade-off").html
+    circles = [(float(x), float(y)) for x, y in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg)]
+    path = re.search(r'<path d="([^"]*)" class="curve"', svg)
+    guess = re.search(r'<line x1="([\d.]+)" y1="([\d.]+)" x2="([\d.]+)" y2="([\d.]+)" class="guess"', svg)
+    assert path is not None
+    assert guess is not None
+    curve = np.array([[float(each) for each in pair.split()] for pair in re.split("[ML]", path[1])[1:]])
+    left, foot, right, top = (float(each) for each in guess.groups())
+    assert len(circles) == 3
+    for x, y in circles:
+        assert abs(np.interp(x, curve[:, 0], curve[:, 1]) - y) < 1
+        assert y < foot + (top - foot) * (x - left) / (right - left)  # smaller is higher
+    assert "at 1% false alarms at most 9.24%" in svg

@@ -34,7 +34,7 @@ _TRIAL_ROWS, _TRIAL_COLUMNS, _TRIAL_SECONDS = 1 << 20, 12, 0.15
 
 
 @dataclass(frozen=True)
-class Forecast:
+class ResourceForecast:
     """Seconds by the clock of each stage, on so many processors, and bytes; place: of the rows, memory or disk."""
 
     rows: int
@@ -60,7 +60,7 @@ class Forecast:
         return {**rounded, "slowness": round(self.slowness, 2), "seconds": round(self.seconds, 1)}
 
 
-def forecast(plan: Plan, columns: int, rows: int) -> Forecast:
+def forecast_resources(plan: Plan, columns: int, rows: int) -> ResourceForecast:
     """What a run of `plan` on a table of `rows` rows and `columns` columns will take here, from Parquet to a release.
 
     Reads no data; takes a second to try this machine. Raises SettingError for rows or columns below 1.
@@ -68,7 +68,7 @@ def forecast(plan: Plan, columns: int, rows: int) -> Forecast:
     >>> import dpsynth
     >>> schema = dpsynth.Schema([dpsynth.Categorical(name, values=range(9)) for name in "abcd"])
     >>> planned = dpsynth.plan(schema, epsilon=1, delta=1e-9, synthesizer="mst")
-    >>> few, many = (dpsynth.forecast(planned, 4, rows) for rows in (10**6, 10**9))
+    >>> few, many = (dpsynth.forecast_resources(planned, 4, rows) for rows in (10**6, 10**9))
     >>> few.place, many.place, many.seconds > 100 * few.write_seconds
     ('memory', 'disk', True)
     """
@@ -78,7 +78,7 @@ def forecast(plan: Plan, columns: int, rows: int) -> Forecast:
     values, slowness, processors = rows * columns, machine_slowness(), usable_processors()
     on_disk = values * TYPICAL_VALUE_BYTES > MEMORY_BYTES
     each = 1e-9 * slowness / processors
-    return Forecast(
+    return ResourceForecast(
         rows=rows,
         place="disk" if on_disk else "memory",
         processors=processors,

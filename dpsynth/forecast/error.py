@@ -1,0 +1,204 @@
+"""How far off a release will be, at several epsilons, before anything is spent: tried on made-up tables of the schema.
+
+The synthesizer that would run is run, with its whole budget, on a few made-up tables (`tables`), and what it makes is
+held against them. So the forecast knows the noise, the model and its limits exactly, and the private table only as one
+more of its kind: real tables differ from each other by more than draws of one synthesizer on one table do.
+
+Many rows are stood for by fewer. Noise of standard deviation s on counts of n rows does to their shares what noise of
+s m / n does on m rows, so a run of m rows at n / m times the mu has the same noise for its size. What differs is the
+chance of which rows a table holds, which is larger in the smaller table: the forecast then errs on the high side.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from dpsynth.engine import Request, run_request, settle
+from dpsynth.errors import SettingError
+from dpsynth.forecast.distance import Distances, Measured
+from dpsynth.forecast.tables import simulated_table
+from dpsynth.privacy.cost import Cost
+from dpsynth.privacy.randomness import InsecureTestEntropy
+from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.private.memory import MemoryCounter
+from dpsynth.private.table import PrivateTable, Rows
+from dpsynth.private.ticked import Ticked, ticked
+from dpsynth.schema.schema import Schema
+from dpsynth.session import Session
+from dpsynth.synthesizers.synthesizer import no_progress
+
+EPSILONS = (0.3, 1.0, 3.0)
+DRAWS = 4
+MOST_ROWS = 20_000
+"""Rows of a made-up table; more are stood for by these."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A quantity over the made-up tables: mean, least and greatest."""
+
+    mean: float
+    least: float
+    greatest: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Expected:
+        """The summary of one value for each table."""
+        return cls(float(np.mean(values)), min(values), max(values))
+
+
+@dataclass(frozen=True)
+class ErrorAt:
+    """Expected errors at one epsilon.
+
+    one_way, two_way, three_way: mean total variation distance (0 to 1) of the marginals of so many columns; total: the
+    mean of the three. counts: mean absolute error of a count, in rows, over the occupied cells of one-, two- and
+    three-way tables.
+    """
+
+    epsilon: float
+    synthesizer: str
+    one_way: Expected
+    two_way: Expected
+    three_way: Expected
+    total: Expected
+    counts: tuple[Expected, Expected, Expected]
+
+    @classmethod
+    def of(cls, epsilon: float, synthesizer: str, found: Sequence[Distances], scale: float) -> ErrorAt:
+        """What the runs at one epsilon came to; scale: rows that each row of a made-up table stands for."""
+        counts = [Expected.of([scale * each.counts[ways] for each in found]) for ways in range(3)]
+        return cls(
+            epsilon,
+            synthesizer,
+            one_way=Expected.of([each.one_way for each in found]),
+            two_way=Expected.of([each.two_way for each in found]),
+            three_way=Expected.of([each.three_way for each in found]),
+            total=Expected.of([each.total for each in found]),
+            counts=(counts[0], counts[1], counts[2]),
+        )
+
+
+@dataclass(frozen=True)
+class ErrorForecast:
+    """Expected errors of a release of `rows` rows, by epsilon, ascending.
+
+    simulated_rows: of each made-up table; draws: how many of them there were.
+    """
+
+    rows: int
+    delta: float
+    simulated_rows: int
+    draws: int
+    at: tuple[ErrorAt, ...]
+
+    def epsilon_for(self, total: float) -> float | None:
+        """The smallest epsilon at which the expected total error is at most `total`; None outside what was tried.
+
+        Between two epsilons the logarithm of the error is taken as a line of the logarithm of epsilon. Raises
+        SettingError unless `total` is above 0 and below 1.
+
+        Privacy: free. No data is read.
+        """
+        if isinstance(total, bool) or not 0 < total < 1:
+            raise SettingError(f"total ({total}) must be between 0 and 1; got {total!r}; try 0.05")
+        errors = [each.total.mean for each in self.at]
+        if errors[0] <= total:
+            return self.at[0].epsilon
+        for one, other in zip(self.at, self.at[1:], strict=False):
+            high, low = one.total.mean, other.total.mean
+            if low <= total < high:
+                part = math.log(high / total) / math.log(high / low)
+                return float(one.epsilon * (other.epsilon / one.epsilon) ** part)
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values, with the same names."""
+        document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return document
+
+
+def forecast_error(
+    schema: Schema,
+    *,
+    rows: int,
+    epsilons: Sequence[float] = EPSILONS,
+    delta: float | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: Callable[[str, float], None] | None = None,
+    **options: Any,
+) -> ErrorForecast:
+    """Expected errors of a release at several epsilons, from the schema and a public number of rows alone.
+
+    rows: about as many as the table has (of several rows of one unit, those that are kept). delta: by default a
+    thousandth of 1 / rows, rounded down to a power of ten. draws: made-up tables; seed: of all that is drawn.
+    options: as in `synthesize`: synthesizer, workload, label, relation, unit, max_rows_per_unit, settings. progress:
+    called with a stage and the fraction done. Takes some seconds for each table and epsilon. Raises SettingError,
+    SchemaError, PlanTooLargeError.
+
+    Privacy: free. No data is read. How near it comes: docs/how-to/choose-epsilon-and-delta.md.
+    """
+    for name, number in (("rows", rows), ("draws", draws)):
+        if isinstance(number, bool) or not number >= 1:
+            raise SettingError(f"{name} ({number}) must be at least 1; got {number!r}; try {name}={DRAWS * 250}")
+    if not epsilons:
+        raise SettingError("epsilons must hold at least one; got none; try epsilons=[0.3, 1, 3]")
+    delta = default_delta(rows) if delta is None else delta
+    requests = [settle(schema, epsilon=each, delta=delta, **options) for each in sorted({float(e) for e in epsilons})]
+    simulated = min(rows, MOST_ROWS)
+    runs = [_standing_for(request, rows, simulated) for request in requests]
+    show = progress or no_progress
+    found: list[list[Distances]] = [[] for _ in runs]
+    for draw in range(draws):
+        table = simulated_table(schema, simulated, np.random.default_rng((seed, draw)))
+        measured = Measured(table)
+        for place, run in enumerate(runs):
+            show(
+                f"table {draw + 1} of {draws}, epsilon {run.epsilon:g}",
+                (draw * len(runs) + place) / (draws * len(runs)),
+            )
+            found[place].append(measured.distances(_made(table, run, seed * draws + draw)))
+    show("done", 1.0)
+    at = [ErrorAt.of(run.epsilon, run.name, each, rows / simulated) for run, each in zip(runs, found, strict=True)]
+    return ErrorForecast(rows, delta, simulated, draws, tuple(at))
+
+
+def default_delta(rows: int) -> float:
+    """A thousandth of 1 / rows, rounded down to a power of ten.
+
+    >>> default_delta(48_842)
+    1e-08
+    """
+    return float(f"1e{math.floor(-3 - math.log10(max(rows, 1)))}")
+
+
+def _standing_for(request: Request, rows: int, simulated: int) -> Request:
+    """The request on made-up rows by themselves, at a mu that makes the noise as large for their number."""
+    mu = request.budget.mu * rows / (simulated * request.unit.max_rows)
+    public_rows = None if request.schema.public_rows is None else simulated
+    return dataclasses.replace(
+        request,
+        schema=dataclasses.replace(request.schema, public_rows=public_rows),
+        unit=PrivacyUnit(request.unit.relation),
+        budget=Cost.of_mu(mu, request.budget.delta),
+    )
+
+
+def _made(table: Ticked, request: Request, seed: int) -> Ticked:
+    """A synthetic table from a made-up one; noise from a seed, since nobody's privacy hangs on it."""
+    rows = Rows(table.rows, table.ticks, table.labels)
+    counter = MemoryCounter(PrivateTable(request.schema, request.unit, [rows]))
+    session = Session(counter, request.unit, request.budget, InsecureTestEntropy(seed))
+    fitted = run_request(request, session)
+    rng = np.random.default_rng(seed)
+    wanted = max(round(fitted.model.total), 1)
+    frame = fitted.codec.decode(fitted.model.sample(wanted, rng), wanted, rng)
+    return ticked(frame, request.schema)
