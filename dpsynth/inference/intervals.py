@@ -25,7 +25,6 @@ from dpsynth.inference.released import Released
 from dpsynth.inference.request import Kind, Request, parse
 from dpsynth.inference.validity import faint_groups, reasons_of
 from dpsynth.marginal import FloatArray, NoisyMarginal
-from dpsynth.models.simplex import project_to_simplex
 
 POPULATION, TABLE = "population", "table"
 Progress = Callable[[str, float], None]
@@ -148,7 +147,7 @@ def bars_inside(
     """Error bars where one measured marginal holds every column."""
     found = evaluate(request, measured.grid, measured.counts)
     noise = measured.noise_variances(np.nan_to_num(found.gradient), progress)
-    counts = possible(measured)
+    counts = measured.nearest
     sampling = found.inside_variances(counts) if about == TABLE else found.sampling_variances(counts)
     return Bars.of(found, noise, sampling, _normal(level), _limits(request, measured.grid))
 
@@ -159,11 +158,6 @@ def naive_bars(request: Request, grid: Grid, counts: FloatArray, rows: int, leve
     found = evaluate(request, grid, scaled)
     spread = found.sampling_variances(scaled)
     return Bars.of(found, np.zeros_like(spread), spread, _normal(level), _limits(request, grid))
-
-
-def possible(measured: MeasuredCounts) -> FloatArray:
-    """The nearest counts that a table can have: what the law of sampling is read from."""
-    return project_to_simplex(measured.counts, max(float(measured.counts.sum()), 1.0))
 
 
 def _limits(request: Request, grid: Grid) -> tuple[float, float]:

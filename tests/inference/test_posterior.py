@@ -53,6 +53,23 @@ def test_redrawn_models_are_of_the_kind_of_the_release(released: World) -> None:
     assert not np.array_equal(first.project(ALL), second.project(ALL))
 
 
+@pytest.mark.parametrize("synthesizer", ["direct", "mosaic"])
+def test_every_row_of_redrawn_tables_keeps_the_constraints(synthesizer: str) -> None:
+    rng = np.random.default_rng(0)
+    schema = dpsynth.Schema(
+        [dpsynth.Boolean("pregnant"), dpsynth.Categorical("sex", values=["F", "M"]), dpsynth.Boolean("smoker")],
+        constraints=[dpsynth.Forbidden({"sex": "M", "pregnant": True})],
+    )
+    sex = rng.choice(["F", "M"], 300)
+    table = {"sex": sex, "pregnant": (sex == "F") & (rng.random(300) < 0.3), "smoker": rng.random(300) < 0.5}
+    settings = {"marginals": "sex,pregnant;smoker"} if synthesizer == "direct" else {"rounds": 1}
+    release = dpsynth.synthesize(
+        table, schema, epsilon=1, delta=1e-6, synthesizer=synthesizer, settings=settings, rows=400
+    )
+    for drawn in release.sample_tables(3, seed=1):
+        assert not ((drawn["sex"] == "M") & drawn["pregnant"]).any()
+
+
 def test_the_same_seed_gives_the_same_tables(released: World) -> None:
     one, other = (redrawn_tables(released, 2, 50, seed=7) for _ in range(2))
     assert all(a.equals(b) for a, b in zip(one, other, strict=True))
