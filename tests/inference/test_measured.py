@@ -59,6 +59,7 @@ def test_the_estimate_is_that_of_dense_generalised_least_squares(data: st.DataOb
     np.testing.assert_allclose(found.noise_variances(np.eye(grid.cells)), np.diag(dense), rtol=1e-5)
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_a_view_counts_what_the_measurement_counts(data: st.DataObject) -> None:
     """Values without noise are those of the grid's own exact counts, however codes are grouped on either side."""

@@ -24,17 +24,17 @@ def released() -> World:
 
 
 def test_redrawn_measurements_spread_by_noise_and_sampling(released: World) -> None:
-    drawn = np.array([redrawn(released, np.random.default_rng(seed))[0].values for seed in range(400)])
+    drawn = np.array([redrawn(released, np.random.default_rng(seed))[0].values for seed in range(200)])
     counts = released.model.project(("income", "age"))
     expected = 12.0**2 + counts * (1 - counts / counts.sum())
-    np.testing.assert_allclose(drawn.var(axis=0), expected, rtol=0.35)
+    np.testing.assert_allclose(drawn.var(axis=0), expected, rtol=0.5)
     np.testing.assert_allclose(
-        drawn.mean(axis=0), released.measurements[0].values, atol=6 * np.sqrt(expected.max() / 400)
+        drawn.mean(axis=0), released.measurements[0].values, atol=6 * np.sqrt(expected.max() / 200)
     )
 
 
 def test_combined_tables_have_about_the_error_of_the_release(released: World) -> None:
-    tables = redrawn_tables(released, 30, 3000, seed=3)
+    tables = redrawn_tables(released, 20, 3000, seed=3)
     ages = [table["age"].dropna().astype(float) for table in tables]
     found = dpsynth.combine([one.mean() for one in ages], [one.var() / len(one) for one in ages])
     analytic = estimate(released, "mean(age)")
