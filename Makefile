@@ -15,13 +15,14 @@ PYTHONS := $(if $(PYTHON),$(PYTHON),python3.14 python3.13 python3.12 python3.11 
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test lint bench audit-dependencies clean distclean
+.PHONY: help demo test lint docs bench audit-dependencies clean distclean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo       synthesize a public example table into demo-release/"
 	@echo "make test       lint, types, import contracts, then every test and every example of the docs"
 	@echo "make lint       the first three of these"
+	@echo "make docs       build the documentation site into site/; every warning is an error"
 	@echo "make bench      print the benchmark tables (minutes)"
 	@echo "make audit-dependencies  known vulnerabilities of what is installed, for information; needs the network"
 	@echo "make clean      remove what the jobs made, but keep $(VENV)"
@@ -40,6 +41,9 @@ lint: $(VENV)/.installed-test
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo
 
+docs: $(VENV)/.installed-test
+	@$(PY) docs/site/build.py --out site
+
 bench: $(VENV)/.installed-test
 	@$(PY) -m benchmarks
 
@@ -51,7 +55,7 @@ audit-dependencies: $(PY)
 	    || echo "vulnerabilities were found, or pip-audit could not run (no network?): see above"
 
 clean:
-	rm -rf demo-release build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf demo-release site build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find dpsynth attacks tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean

@@ -19,8 +19,9 @@ import numpy as np
 from adult import TARGET, load_metrics
 from shared import ABSENT, SHARED
 
+from dpsynth.evaluation.direct import classifiers
+
 DELTA = 1e-5
-Maker = Callable[[float, int, dict[str, int]], tuple[Any, Callable[[Any], Any]]]
 
 
 def plain(table: Any, features: list[str]) -> Any:
@@ -35,20 +36,8 @@ def one_hot(table: Any, domain: dict[str, int], features: list[str]) -> Any:
 
 def models(domain: dict[str, int], features: list[str]) -> dict[str, Callable[[float, int], Any]]:
     """diffprivlib's classifiers, told nothing but the domain."""
-    from diffprivlib import models as private
-
     lower, upper = np.zeros(len(features)), np.array([domain[name] - 1.0 for name in features])
-    return {
-        "naive Bayes": lambda epsilon, seed: private.GaussianNB(
-            epsilon=epsilon, bounds=(lower, upper), random_state=seed
-        ),
-        "random forest": lambda epsilon, seed: private.RandomForestClassifier(
-            n_estimators=20, epsilon=epsilon, bounds=(lower, upper), classes=[0, 1], max_depth=8, random_state=seed
-        ),
-        "logistic regression, one-hot": lambda epsilon, seed: private.LogisticRegression(
-            epsilon=epsilon, data_norm=len(features) ** 0.5, max_iter=500, random_state=seed
-        ),
-    }
+    return classifiers(lower, upper, len(features) ** 0.5, [0, 1])
 
 
 def main() -> None:
@@ -72,7 +61,7 @@ def main() -> None:
     features = [name for name in domain if name != TARGET]
     print(f"{'AUC':38}" + "".join(f"epsilon {epsilon:<14g}" for epsilon in asked.epsilon))
     for name, make in models(domain, features).items():
-        shaped = (lambda table: one_hot(table, domain, features)) if "one-hot" in name else (
+        shaped = (lambda table: one_hot(table, domain, features)) if "logistic" in name else (
             lambda table: plain(table, features)
         )  # fmt: skip
         cells = []

@@ -11,6 +11,8 @@ from dpsynth._version import __version__
 from dpsynth.audit_pool import AuditPool
 from dpsynth.engine import plan, synthesize
 from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
+from dpsynth.evaluate import evaluate
+from dpsynth.evaluation.evaluation import Evaluation
 from dpsynth.forecast.error import ErrorForecast, forecast_error
 from dpsynth.forecast.resources import ResourceForecast, forecast_resources
 from dpsynth.inference.combine import Combined, combine
@@ -20,6 +22,7 @@ from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.open import open_ledger
 from dpsynth.plan import Plan
 from dpsynth.private.draft import draft
+from dpsynth.private.header import column_names
 from dpsynth.private.ingest import check
 from dpsynth.private.spark.sources import SparkFiles
 from dpsynth.private.ticked import Ticked, ticked
@@ -27,6 +30,7 @@ from dpsynth.release.release import Release, load
 from dpsynth.report.explanation import Explanation, explain
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, OpenCategorical
 from dpsynth.schema.constraints import Allowed, Dependency, Fixed, Forbidden, Order, Sum, Unique
+from dpsynth.schema.importers.importer import import_schema
 from dpsynth.schema.schema import Schema
 from dpsynth.synthesizers.catalogue import synthesizers
 from dpsynth.twins import TwinScores, twin_scores
@@ -49,6 +53,7 @@ __all__ = [
     "Explanation",
     "Fixed",
     "Forbidden",
+    "Evaluation",
     "Identifier",
     "Ledger",
     "LedgerError",
@@ -68,12 +73,15 @@ __all__ = [
     "Workload",
     "__version__",
     "check",
+    "column_names",
     "combine",
     "coverage",
     "draft",
+    "evaluate",
     "explain",
     "forecast_error",
     "forecast_resources",
+    "import_schema",
     "load",
     "open_ledger",
     "plan",

@@ -9,6 +9,8 @@ from typing import Any
 from dpsynth.audit_pool import PoolSize
 from dpsynth.domain import Domain
 from dpsynth.errors import PlanTooLargeError
+from dpsynth.markup import Content
+from dpsynth.notebook import bar, card
 from dpsynth.privacy.calibration import Guarantee
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.unit import PrivacyUnit
@@ -91,6 +93,22 @@ class Plan:
         """The step's share of the whole mu^2."""
         return float(step.cost.mu_squared / self.budget.mu_squared)
 
+    def _repr_html_(self) -> str:
+        """A card for notebooks: the promise, what the run needs, and each step with its share of the budget."""
+        odds = self.guarantee.attack_odds((0.01,))[0][1]
+        facts = [
+            ("promise", f"epsilon {self.epsilon:g}, delta {self.delta:g}"),
+            ("hides", self.unit.describe()),
+            ("in odds", f"at 1% false alarms, an attacker who knows all else finds at most {100 * odds:.2f}%"),
+            ("synthesizer", self.synthesizer + (f": {self.reason}" if self.reason else "")),
+            ("needs", f"about {self.predicted_seconds:.0f} s and {self.predicted_bytes / 1e6:,.0f} MB, without rows"),
+        ]
+        rows: list[list[Content]] = [
+            [step.label, bar(self.share(step)), _noise(step), f"{step.cells:,}"] for step in self.steps
+        ]
+        headings = ("step", "share of the budget", "noise (stddev, rows)", "cells")
+        return card("Plan", facts, headings=headings, rows=rows, note="Made from the schema alone: no row was read.")
+
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values, with the same names as in Python."""
         return {
@@ -125,6 +143,13 @@ class Plan:
             "predicted_bytes": self.predicted_bytes,
             "predicted_seconds": round(self.predicted_seconds, 1),
         }
+
+
+def _noise(step: PlannedStep) -> str:
+    if step.stddev is None:
+        return ""
+    least, most = step.stddev
+    return f"{least:.3g}" if least == most else f"{least:.3g} to {most:.3g}"
 
 
 def require_memory(resources: Resources, limit_bytes: int | None, domain: Domain) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from attacks.report import words
+from attacks.report.card import report_card
 from attacks.report.law import LawEntry, law_map
 from attacks.report.records import (
     SOFTWARE,
@@ -106,6 +107,10 @@ class AuditReport:
             controls=tuple(replace(each, caught_by=(), words="") for each in self.controls),
             diagnostics=(),
         )
+
+    def _repr_html_(self) -> str:
+        """A card for notebooks, of the edition that this is."""
+        return report_card(self)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with `format` and `version`; `from_json` is its inverse."""

@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.compare import metrics
 from benchmarks.compare.data import Coded, Codes
 from benchmarks.shared import ROOT
+from dpsynth.evaluation.marginals import marginal_errors
 
 WORKER = Path(__file__).with_name("worker.py")
 ONE_THREAD = dict.fromkeys(
@@ -107,7 +108,7 @@ def reference(mechanism: str, table: Coded, seed: int) -> Result:
 
 def judged(result: Result, table: Coded, synthetic: Codes) -> Result:
     """The result with its metrics."""
-    values: dict[str, Any] = metrics.marginal_errors(table.train, synthetic, table.domain)
+    values: dict[str, Any] = marginal_errors(table.train, synthetic, table.domain)
     if table.target is not None:
         values["auc"] = metrics.classifier_auc(synthetic, table.test, table.domain, table.target)
     if table.name.startswith("nist-acs"):

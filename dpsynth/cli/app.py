@@ -11,6 +11,7 @@ from dpsynth.cli import ledger, schema
 from dpsynth.cli.audit import audit
 from dpsynth.cli.demo import demo
 from dpsynth.cli.estimate import estimate
+from dpsynth.cli.evaluate import evaluate
 from dpsynth.cli.explain import explain
 from dpsynth.cli.forecast import forecast
 from dpsynth.cli.gate import gate
@@ -50,6 +51,7 @@ app.command()(plan)
 app.command()(explain)
 app.command()(forecast)
 app.command()(audit)
+app.command()(evaluate)
 app.command()(sign)
 app.command()(verify)
 app.command()(gate)

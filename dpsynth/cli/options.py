@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from dpsynth.cli import completion
+
 
 class RelationName(str, Enum):
     """Neighbouring relations by the names that users type."""
@@ -27,7 +29,12 @@ SchemaFile = Annotated[Path, typer.Option("--schema", help="Schema file (YAML): 
 Epsilon = Annotated[float, typer.Option(help="Privacy loss epsilon, above 0. 1 is strong, 10 is weak.")]
 Delta = Annotated[float, typer.Option(help="Privacy loss delta: far below 1 over the number of people.")]
 SynthesizerName = Annotated[
-    str, typer.Option("--synthesizer", help="See `dpsynth synthesizers`; auto chooses from public facts alone.")
+    str,
+    typer.Option(
+        "--synthesizer",
+        help="See `dpsynth synthesizers`; auto chooses from public facts alone.",
+        autocompletion=completion.synthesizer_names,
+    ),
 ]
 Label = Annotated[
     str | None,
@@ -57,7 +64,12 @@ PoolUnits = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A setting of the synthesizer or the engine; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting of the synthesizer or the engine; repeatable.",
+        autocompletion=completion.settings,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text; errors too.")]
 ShowProgress = Annotated[bool, typer.Option("--progress", help="Show progress even when stderr is no terminal.")]

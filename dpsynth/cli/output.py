@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -43,3 +44,11 @@ def in_bytes(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
+
+
+def refuse_existing(out: Path | None) -> None:
+    """Raises SettingError when there is a file already."""
+    from dpsynth.errors import SettingError
+
+    if out is not None and out.exists():
+        raise SettingError(f"out ({out}) must not exist; got a file there; try another name")

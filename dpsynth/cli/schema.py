@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpsynth.cli import completion
+from dpsynth.cli.ask import ask
 from dpsynth.cli.options import Json, PrivateTable, SchemaFile, UnitColumn
-from dpsynth.cli.output import print_json
+from dpsynth.cli.output import print_json, refuse_existing
 from dpsynth.cli.refusals import REFUSED, refusals
 from dpsynth.cli.spelling import as_typed
 
@@ -37,10 +39,8 @@ def draft(
     """
     with refusals(as_json=False):
         import dpsynth
-        from dpsynth.errors import SettingError
 
-        if out is not None and out.exists():
-            raise SettingError(f"out ({out}) must not exist; got a file there; try another name")
+        refuse_existing(out)
         drafted = dpsynth.draft(data)
         if out is None:
             typer.echo(_yaml(drafted), nl=False)
@@ -52,6 +52,53 @@ def draft(
             fg=typer.colors.YELLOW,
             err=True,
         )
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="Schema of another tool: .py, .yaml, .json or .sql.")],
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            autocompletion=completion.import_formats,
+            help="pandera, frictionless, json-schema, dbt, great-expectations, sql, or postgresql, mysql, sqlite, "
+            "duckdb; by default seen from the file.",
+        ),
+    ] = None,
+    table: Annotated[str | None, typer.Option(metavar="NAME", help="Which table, where there are several.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="Public source that answers for what the file says: 'data dictionary 2024'."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="New file for the draft; by default it is printed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a draft from the schema of another tool. No row is read.
+
+    What the file does not say, such as the bounds of a number, is asked in the draft, not guessed:
+    no run starts before each question is answered (`dpsynth schema ask`).
+    """
+    with refusals(as_json):
+        import dpsynth
+
+        refuse_existing(out)
+        drafted = dpsynth.import_schema(file, format_, table=table, by=by)
+        if out is not None:
+            drafted.save(out)
+        if as_json:
+            asked = [dict(zip(("column", "item", "question"), each, strict=True)) for each in drafted.questions()]
+            print_json({"schema": drafted.to_json(), "questions": asked, "unreviewed": len(drafted.unreviewed())})
+            return
+        typer.echo(_yaml(drafted) if out is None else f"draft: {out}, {len(drafted)} columns\n", nl=False)
+        for column, item, words in drafted.questions():
+            typer.secho(f"question: {column}, {item}: {words}", fg=typer.colors.YELLOW, err=True)
+        if waiting := len(drafted.unreviewed()) - len(drafted.questions()):
+            typer.secho(f"{waiting} items wait for your review.", fg=typer.colors.YELLOW, err=True)
+
+
+app.command()(ask)
 
 
 @app.command()
@@ -97,34 +144,41 @@ def confirm(
     """
     with refusals(as_json=False):
         import dpsynth
-        from dpsynth.errors import SettingError
 
-        if out is not None and out.exists():
-            raise SettingError(f"out ({out}) must not exist; got a file there; try another name")
+        refuse_existing(out)
         before = dpsynth.Schema.load(file)
         names = None if columns is None else [name.strip() for name in columns.split(",")]
         after = before.confirmed(by=by, columns=names)
         after.save(out or file)
-        waiting = len(after.unreviewed())
+        waiting, asked = len(after.unreviewed()), len(after.questions())
         typer.echo(f"schema: {out or file}, {len(before.unreviewed()) - waiting} items confirmed by {by!r}")
-        if waiting:
-            typer.secho(f"{waiting} items wait for your review.", fg=typer.colors.YELLOW, err=True)
+        if waiting > asked:
+            typer.secho(f"{waiting - asked} items wait for your review.", fg=typer.colors.YELLOW, err=True)
+        if asked:
+            words = f"{asked} questions wait for an answer; no confirmation gives it: dpsynth schema ask {out or file}"
+            typer.secho(words, fg=typer.colors.YELLOW, err=True)
 
 
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="Schema file, such as schema.yaml of a release.")],
-    to: Annotated[str, typer.Option("--to", metavar="TOOL", help="pandera, great-expectations or dbt.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="TOOL",
+            help="pandera, great-expectations or dbt.",
+            autocompletion=completion.export_targets,
+        ),
+    ],
     out: Annotated[Path | None, typer.Option(help="New file; by default it is printed.")] = None,
 ) -> None:
     """Print a schema as checks of another tool, which every synthetic table made with it passes."""
     with refusals(as_json=False):
         import dpsynth
-        from dpsynth.errors import SettingError
         from dpsynth.schema.exports import exported
 
-        if out is not None and out.exists():
-            raise SettingError(f"out ({out}) must not exist; got a file there; try another name")
+        refuse_existing(out)
         text = exported(dpsynth.Schema.load(file), to)
         if out is None:
             typer.echo(text, nl=False)

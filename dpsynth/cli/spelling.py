@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _TYPED = (
+    ("schema.answered('age', by='codebook 2019', upper=120)", "dpsynth schema ask FILE"),
     ("schema.confirmed(by='codebook 2019', columns=[...])", "dpsynth schema confirm FILE --by 'codebook 2019'"),
     ("unit='patient_id'", "--unit patient_id"),
     ("max_rows_per_unit (", "--max-rows-per-unit ("),

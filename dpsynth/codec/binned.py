@@ -98,7 +98,7 @@ class BinnedCodec:
 
     def decode(self, codes: NDArray[Any], rng: np.random.Generator) -> pd.Series[Any]:
         """A random grid value inside each row's bin, the atom itself, or null."""
-        return self.series(*self.draw(codes, rng))
+        return valued(self.column, *self.draw(codes, rng))
 
     def draw(self, codes: NDArray[Any], rng: np.random.Generator) -> tuple[IntArray, NDArray[np.bool_]]:
         """A random tick inside each row's bin or the atom's own, and which rows are null (their tick is 0)."""
@@ -201,19 +201,6 @@ class BinnedCodec:
         first = np.searchsorted(bin_of, np.arange(self.bins + 1))
         return Segments(first, weights, free[:-1], width, breaks[:-1], bin_of, bare, inside)
 
-    def series(self, ticks: IntArray, null: NDArray[np.bool_]) -> pd.Series[Any]:
-        """The values of ticks, and missing where `null`, in the dtype that the schema declares."""
-        import pandas as pd
-
-        values = self.column.value_of(ticks)
-        if isinstance(self.column, Datetime):
-            values = np.where(null, np.datetime64("NaT", "s"), values)
-        elif not self.column.integer:
-            values = np.where(null, np.nan, values)
-        elif self.column.nullable:
-            return pd.Series(pd.arrays.IntegerArray(values.astype(np.int64), null), name=self.name)
-        return pd.Series(values, name=self.name)
-
     def _words(self, ticks: IntArray) -> list[str]:
         values = self.column.value_of(ticks)
         if isinstance(self.column, Datetime):
@@ -246,3 +233,17 @@ class Segments:
     def weights(self) -> FloatArray:
         """Chance of the piece where it may be drawn, else 0."""
         return self.chance * self.inside
+
+
+def valued(column: Numeric | Datetime, ticks: IntArray, null: NDArray[np.bool_]) -> pd.Series[Any]:
+    """A pandas Series of grid points, missing where `null`; its dtype depends on the column alone."""
+    import pandas as pd
+
+    values = column.value_of(ticks)
+    if isinstance(column, Datetime):
+        values = np.where(null, np.datetime64("NaT", "s"), values)
+    elif not column.integer:
+        values = np.where(null, np.nan, values)
+    elif column.nullable:
+        return pd.Series(pd.arrays.IntegerArray(values.astype(np.int64), null), name=column.name)
+    return pd.Series(values, name=column.name)

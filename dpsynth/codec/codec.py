@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dpsynth.codec.binned import BinnedCodec
+from dpsynth.codec.binned import BinnedCodec, valued
 from dpsynth.codec.categorical import CategoricalCodec, Codes, OpenCodec, Ticks
 from dpsynth.codec.constraints import ordered_pairs, zeros_of
 from dpsynth.codec.derived import DerivedCodec
@@ -142,7 +142,7 @@ class Codec:
             if column.name in known:
                 table[column.name] = values_of_ticks(released_column(column), known[column.name])
             elif isinstance(column, BinnedCodec) and column.name in drawn:
-                table[column.name] = column.series(drawn[column.name].ticks, drawn[column.name].null)
+                table[column.name] = valued(column.column, drawn[column.name].ticks, drawn[column.name].null)
             elif not isinstance(column, DerivedCodec):
                 table[column.name] = column.decode(given[column.name] if column.size else places, rng)
         for column in self.columns:

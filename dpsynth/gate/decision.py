@@ -14,6 +14,8 @@ from dpsynth.errors import DPSynthError, GateError
 from dpsynth.gate import attempts, audit_rules, rules
 from dpsynth.gate.evidence import Case, Outcome, Status, Unavailable
 from dpsynth.gate.policy import Policy, Waiver, asked, today
+from dpsynth.markup import Content
+from dpsynth.notebook import card, toned
 from dpsynth.release.bundle import MANIFEST
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ FORMAT = "dpsynth-gate"
 VERSION = 1
 
 Verdict = Literal["pass", "fail", "undecided"]
+_TONES = {"pass": "good", "waived": "open", "fail": "bad", "undecided": "open"}
 _STRICT: dict[str, Any] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 _Rule = Callable[[Any, Case], Outcome]
 
@@ -100,6 +103,18 @@ class Decision:
 
     def __getitem__(self, name: str) -> RuleResult:
         return next(each for each in self.rules if each.name == name)
+
+    def _repr_html_(self) -> str:
+        """A card for notebooks: the verdict, and each rule with its sentence."""
+        facts: list[tuple[str, Content]] = [
+            ("verdict", toned(self.verdict, _TONES[self.verdict])),
+            ("policy", self.policy.name),
+            ("at", self.at),
+        ]
+        rows: list[list[Content]] = [
+            [each.name, toned(each.status, _TONES.get(each.status, "open")), each.words] for each in self.rules
+        ]
+        return card("Gate", facts, headings=("rule", "status", "why"), rows=rows)
 
     @property
     def exit_code(self) -> int:

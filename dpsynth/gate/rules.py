@@ -11,7 +11,7 @@ from dpsynth.gate import settings as asked
 from dpsynth.gate.evidence import Case, Outcome, Unavailable
 from dpsynth.release.certificate import EXACT_NOISE, SYSTEM_ENTROPY, public_items
 from dpsynth.release.content import content_digest
-from dpsynth.schema.provenance import DECLARED, UNREVIEWED
+from dpsynth.schema.provenance import DECLARED, OPEN
 
 if TYPE_CHECKING:
     from dpsynth.ledger.balance import Reservation
@@ -215,7 +215,7 @@ def metadata(setting: asked.Metadata, case: Case) -> Outcome:
     items = case.certificate.public_metadata
     if items != public_items(case.schema):
         return Outcome("fail", "public items of the certificate must be those of the schema", {"file": CERTIFICATE})
-    refused = {UNREVIEWED, ""} | ({DECLARED} if setting.source == "named" else set())
+    refused = OPEN | {""} | ({DECLARED} if setting.source == "named" else set())
     open_items = [f"{each.column}: {each.item}" for each in items if each.source.strip().casefold() in refused]
     evidence = {"file": CERTIFICATE, "items": len(items), "open": open_items[:20]}
     if open_items:

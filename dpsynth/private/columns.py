@@ -170,13 +170,12 @@ def _from_series(series: pd.Series[Any]) -> Cells:
 def _from_arrow(column: pa.ChunkedArray) -> Cells:
     import pyarrow as pa
 
+    column = without_views(column)
     kind = column.type
     if pa.types.is_null(kind):
         return Distinct((), np.full(len(column), -1))
     if _is_text(kind) or pa.types.is_decimal(kind):
         column = column.dictionary_encode()
-    elif pa.types.is_string_view(kind):
-        column = column.cast(pa.string()).dictionary_encode()
     if pa.types.is_dictionary(kind) and not (_is_text(kind.value_type) or pa.types.is_decimal(kind.value_type)):
         chunks = [chunk.dictionary_decode() for chunk in column.chunks]
         return _from_arrow(pa.chunked_array(chunks, type=kind.value_type))
@@ -196,6 +195,21 @@ def _from_arrow(column: pa.ChunkedArray) -> Cells:
     values = (column.fill_null(False if pa.types.is_boolean(kind) else 0) if missing is not None else column).to_numpy()
     moments = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
     return Plain(values.astype(np.int64).view(f"datetime64[{unit}]") if moments else values, missing)
+
+
+def without_views(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same column with text in the form that Arrow can compute with: polars gives out views, and codes of views."""
+    import pyarrow as pa
+
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type):
+        chunks = [
+            pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(pa.large_string()))
+            for chunk in column.chunks
+        ]
+        return pa.chunked_array(chunks, type=pa.dictionary(column.type.index_type, pa.large_string()))
+    return column
 
 
 def _is_text(kind: pa.DataType) -> bool:

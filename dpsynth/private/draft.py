@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.errors import DataError
+from dpsynth.private.columns import without_views
 from dpsynth.private.faults import folder_fault, header_fault, open_quote_fault, text_fault
 from dpsynth.schema.draft import draft as draft_from_frame
 from dpsynth.schema.draft import numbers_of
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def draft(data: pd.DataFrame | str | os.PathLike[str]) -> Schema:
+def draft(data: Any) -> Schema:
     """Guess a schema from a private table; every item is marked "unreviewed".
 
-    data: a pandas DataFrame, or the path of a CSV (.gz) or Parquet file.
+    data: a pandas DataFrame, anything that exports an Arrow table (polars), or the path of a CSV (.gz) or Parquet file.
     Raises DataError when the file cannot be read, SchemaError when a column has no place in a schema.
 
     Privacy: the draft holds values of the table without any noise. It is private until each item has been
@@ -32,7 +33,24 @@ def draft(data: pd.DataFrame | str | os.PathLike[str]) -> Schema:
             f"data ({data.partition('://')[0]}://...) must be a DataFrame or the path of a file; got an address; "
             "try a file with a sample of its rows"
         )
-    return draft_from_frame(_read(Path(data)) if isinstance(data, str | os.PathLike) else data)
+    if isinstance(data, str | os.PathLike):
+        return draft_from_frame(_read(Path(data)))
+    return draft_from_frame(_as_pandas(data))
+
+
+def _as_pandas(data: Any) -> pd.DataFrame:
+    """A table in memory as a frame of pandas, whole numbers beside nulls as whole numbers."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(data, pd.DataFrame):
+        return data
+    if not hasattr(data, "__arrow_c_stream__"):
+        raise DataError(f"data must be a DataFrame, an Arrow table or a path; got {type(data).__name__}")
+    table = pa.table(data)
+    table = pa.table([without_views(column) for column in table.columns], names=table.column_names)
+    frame: pd.DataFrame = table.to_pandas(integer_object_nulls=True)
+    return frame
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dpsynth.codec.codec import Codec
-from dpsynth.errors import DPSynthError, ReleaseError, SettingError
+from dpsynth.errors import DPSynthError, MissingExtraError, ReleaseError, SettingError
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.models.model import Model, read_model
 from dpsynth.processors import in_turn
@@ -20,6 +20,7 @@ from dpsynth.release import measurements as measurement_files
 from dpsynth.release import metadata
 from dpsynth.release.arrays import MAX_BYTES, from_npz, to_npz
 from dpsynth.release.bundle import Writer, write_directory
+from dpsynth.release.card import release_card
 from dpsynth.release.certificate import Certificate
 from dpsynth.release.conditions import Sampler, conditioned, released_schema
 from dpsynth.release.content import content_digest
@@ -76,6 +77,10 @@ class Release:
             f" epsilon={promise.epsilon:g}, delta={promise.delta:g}{private})"
         )
 
+    def _repr_html_(self) -> str:
+        """A card for notebooks."""
+        return release_card(self)
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """The released synthetic table: drawn with the release's seed, or read back when it was loaded."""
@@ -83,6 +88,24 @@ class Release:
             content = self.stored.read("synthetic.parquet", self.stored.size("synthetic.parquet"))
             return read_parquet(content, rows=self.rows, columns=self.schema.names)
         return self.sample(self.rows, seed=self.seed)
+
+    def to_arrow(self) -> pa.Table:
+        """The released table for Arrow and what reads it, with its types; of other rows: `drawn(rows, seed)` first.
+
+        Privacy: free, as `sample`.
+        """
+        return as_arrow(self.table)
+
+    def to_polars(self) -> Any:
+        """The released table as a polars DataFrame; of other rows: `drawn(rows, seed)` first.
+
+        Raises MissingExtraError without polars. Privacy: free, as `sample`.
+        """
+        try:
+            import polars
+        except ImportError:
+            raise MissingExtraError("to_polars", "polars") from None
+        return polars.from_arrow(self.to_arrow())
 
     def sample(
         self,

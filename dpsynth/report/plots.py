@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dpsynth.markup import Markup, element, visible
+from dpsynth.report.drawing import WIDTH, figure, line, rounded, shortened, text
 from dpsynth.report.words import number, percent
 
 if TYPE_CHECKING:
     from dpsynth.privacy.calibration import Guarantee
     from dpsynth.report.fidelity import ColumnFidelity
 
-WIDTH = 360
 MOST_STRIPS = 60
 """A strip chart of more columns than this shows the farthest ones."""
 
@@ -49,10 +49,10 @@ def gain(found: float, guessed: float, name: str, *, who: str) -> Markup:
     ]
     for place, (kind, label) in enumerate(key):
         top = foot + 12 + 18 * place
-        squares += [element("path", d=f"M0 {_near(top)}h9v9h-9z", class_=kind), _text(15, top + 9, label)]
+        squares += [element("path", d=f"M0 {rounded(top)}h9v9h-9z", class_=kind), text(15, top + 9, label)]
     words = f"Of 1,000 {who} who were in the private table, guessing finds {by_chance}; with the release an attacker"
     words += f" finds at most {at_most}. In both cases 1 in 100 of those who were not in is wrongly accused."
-    return _figure(name, foot + 46, "What an attacker can gain", words, squares)
+    return figure(name, foot + 46, "What an attacker can gain", words, squares)
 
 
 def profile(guarantee: Guarantee, promised: tuple[float, float], name: str) -> Markup:
@@ -72,26 +72,28 @@ def profile(guarantee: Guarantee, promised: tuple[float, float], name: str) -> M
     grid = np.linspace(0, end, 91)
     points = [(float(x), guarantee.delta(float(x))) for x in grid]
     shown = [(x, y) for x, y in points if y >= least]
-    path = " ".join(f"{'L' if place else 'M'}{_near(across(x))} {_near(down(y))}" for place, (x, y) in enumerate(shown))
+    path = " ".join(
+        f"{'L' if place else 'M'}{rounded(across(x))} {rounded(down(y))}" for place, (x, y) in enumerate(shown)
+    )
     shape = []
     for power in range(0, low - 1, -3):
         y = down(10.0**power)
-        shape += [_line(left, y, right, y, "grid"), _text(left - 6, y + 4, "1" if not power else f"1e{power}", "end")]
+        shape += [line(left, y, right, y, "grid"), text(left - 6, y + 4, "1" if not power else f"1e{power}", "end")]
     for tick in _ticks(end):
         shape += [
-            _line(across(tick), top, across(tick), foot, "grid"),
-            _text(across(tick), foot + 17, f"{tick:g}", "middle"),
+            line(across(tick), top, across(tick), foot, "grid"),
+            text(across(tick), foot + 17, f"{tick:g}", "middle"),
         ]
     x, y = across(epsilon), down(delta)
     side, shift = ("end", -10) if x > WIDTH / 2 else ("start", 10)
-    shape += [_line(x, y, x, foot, "guide"), _line(left, y, x, y, "guide"), element("path", d=path, class_="curve")]
-    shape += [element("circle", cx=_near(x), cy=_near(y), r=5, class_="promised")]
-    label = _text(x + 10, y - 8, "as promised", "start", kind="claim-word") if x < WIDTH - 100 else None
-    shape += [label or _text(x + shift, y + 20, "as promised", side, kind="claim-word")]
-    shape += [_text((left + right) / 2, foot + 36, "epsilon", "middle")]
-    shape += [_text(11, (top + foot) / 2, "delta", "middle", turned=True)]
+    shape += [line(x, y, x, foot, "guide"), line(left, y, x, y, "guide"), element("path", d=path, class_="curve")]
+    shape += [element("circle", cx=rounded(x), cy=rounded(y), r=5, class_="promised")]
+    label = text(x + 10, y - 8, "as promised", "start", kind="claim-word") if x < WIDTH - 100 else None
+    shape += [label or text(x + shift, y + 20, "as promised", side, kind="claim-word")]
+    shape += [text((left + right) / 2, foot + 36, "epsilon", "middle")]
+    shape += [text(11, (top + foot) / 2, "delta", "middle", turned=True)]
     words = f"The curve passes through or below epsilon {number(epsilon)} at delta {number(delta)}, as promised."
-    return _figure(name, foot + 42, "Privacy profile: epsilon against delta", words, shape)
+    return figure(name, foot + 42, "Privacy profile: epsilon against delta", words, shape)
 
 
 def trade_off(guarantee: Guarantee, marked: Sequence[float], name: str) -> Markup:
@@ -111,33 +113,33 @@ def trade_off(guarantee: Guarantee, marked: Sequence[float], name: str) -> Marku
     for power in range(-decades, 1):
         share = 10.0**power
         shape += [
-            _line(left, down(share), right, down(share), "grid"),
-            _text(left - 6, down(share) + 4, percent(share), "end"),
-            _line(across(share), top, across(share), foot, "grid"),
-            _text(across(share), foot + 17, percent(share), "middle"),
+            line(left, down(share), right, down(share), "grid"),
+            text(left - 6, down(share) + 4, percent(share), "end"),
+            line(across(share), top, across(share), foot, "grid"),
+            text(across(share), foot + 17, percent(share), "middle"),
         ]
     alarms = np.logspace(-decades, 0, 81)
     points = [(across(at), down(finds)) for at, finds in guarantee.attack_odds([min(float(x), 1.0) for x in alarms])]
-    path = " ".join(f"{'L' if place else 'M'}{_near(x)} {_near(y)}" for place, (x, y) in enumerate(points))
-    shape += [_line(left, foot, right, top, "guess"), element("path", d=path, class_="curve")]
+    path = " ".join(f"{'L' if place else 'M'}{rounded(x)} {rounded(y)}" for place, (x, y) in enumerate(points))
+    shape += [line(left, foot, right, top, "guess"), element("path", d=path, class_="curve")]
     for at, finds in guarantee.attack_odds(marked):
         shape += [
-            element("circle", cx=_near(across(at)), cy=_near(down(finds)), r=4, class_="promised"),
-            _text(across(at) - 8, down(finds) - 7, percent(finds, up=True), "end", kind="claim-word"),
+            element("circle", cx=rounded(across(at)), cy=rounded(down(finds)), r=4, class_="promised"),
+            text(across(at) - 8, down(finds) - 7, percent(finds, up=True), "end", kind="claim-word"),
         ]
-    shape += [_text(right - 4, foot - 8, "guessing lies on the dashed line", "end", kind="key")]
-    shape += [_text((left + right) / 2, foot + 36, "false alarms", "middle")]
-    shape += [_text(11, (top + foot) / 2, "found at most", "middle", turned=True)]
+    shape += [text(right - 4, foot - 8, "guessing lies on the dashed line", "end", kind="key")]
+    shape += [text((left + right) / 2, foot + 36, "false alarms", "middle")]
+    shape += [text(11, (top + foot) / 2, "found at most", "middle", turned=True)]
     found = "; ".join(
         f"at {percent(at)} false alarms at most {percent(finds, up=True)}"
         for at, finds in guarantee.attack_odds(marked)
     )
-    return _figure(name, foot + 42, "What the best attacker finds", f"The best attacker finds {found}.", shape)
+    return figure(name, foot + 42, "What the best attacker finds", f"The best attacker finds {found}.", shape)
 
 
 def share_bar(share: float) -> Markup:
     """A small bar for a cell of a table, silent for those who listen: the number stands beside it."""
-    bar = element("rect", x=0, y=0, width=_near(100 * min(max(share, 0.0), 1.0)), height=12, class_="attack")
+    bar = element("rect", x=0, y=0, width=rounded(100 * min(max(share, 0.0), 1.0)), height=12, class_="attack")
     track = element("rect", x=0, y=0, width=100, height=12, class_="track")
     return element(
         "svg", track, bar, viewBox="0 0 100 12", preserveAspectRatio="none", class_="bar", aria_hidden="true"
@@ -159,26 +161,26 @@ def strips(columns: Sequence[ColumnFidelity], near: float, name: str) -> Markup:
 
     shape = [
         element(
-            "rect", x=_near(across(-near)), y=top, width=_near(across(near) - across(-near)), height=_near(foot - top),
-            class_="band",
+            "rect", x=rounded(across(-near)), y=top, width=rounded(across(near) - across(-near)),
+            height=rounded(foot - top), class_="band",
         ),
-        _line(across(0), top, across(0), foot, "middle"),
+        line(across(0), top, across(0), foot, "middle"),
     ]  # fmt: skip
     ticks = [tick for tick in range(-8, 9, 2) if abs(tick) <= reach]
     for tick in ticks:
-        shape += [_text(across(tick), foot + 18, "0" if not tick else f"{tick:+d}", "middle")]
+        shape += [text(across(tick), foot + 18, "0" if not tick else f"{tick:+d}", "middle")]
     for place, each in enumerate(shown):
         middle = top + pitch * (place + 0.5)
-        shape += [_text(left - 6, middle + 4, _shortened(each.column, 14), "end")]
+        shape += [text(left - 6, middle + 4, shortened(each.column, 14), "end")]
         for distance in _thinned(each.distances):
             kind = "cell" if abs(distance) <= near else "cell far"
             x = across(float(np.clip(distance, -reach, reach)))
-            shape += [element("circle", cx=_near(x), cy=_near(middle), r=2.6, class_=kind)]
-    shape += [_text(across(0), 16, f"within {near:g}", "middle")]
-    shape += [_text(across(0), foot + 38, "difference, in standard deviations", "middle")]
+            shape += [element("circle", cx=rounded(x), cy=rounded(middle), r=2.6, class_=kind)]
+    shape += [text(across(0), 16, f"within {near:g}", "middle")]
+    shape += [text(across(0), foot + 38, "difference, in standard deviations", "middle")]
     within = sum(each.typical <= near for each in shown)
     words = f"In {within} of {len(shown)} columns the typical distance is at most {near:g} standard deviations."
-    return _figure(name, foot + 46, "Synthetic counts beside measured counts", words, shape)
+    return figure(name, foot + 46, "Synthetic counts beside measured counts", words, shape)
 
 
 def shares(column: ColumnFidelity, near: float, name: str) -> Markup:
@@ -196,21 +198,21 @@ def shares(column: ColumnFidelity, near: float, name: str) -> Markup:
         ends = [left + (right - left) * max(float(measured[cell]) + side, 0.0) / most for side in (-error, 0.0, error)]
         middle = top + 8
         shape += [
-            _text(left - 8, top + 12, _shortened(column.labels[cell], 16), "end"),
-            element("rect", x=left, y=_near(top), width=_near(max(wide, 0.8)), height=16, class_="synthetic"),
-            _line(ends[0], middle, ends[2], middle, "whisker"),
-            *(_line(end, middle - 4, end, middle + 4, "whisker") for end in (ends[0], ends[2])),
-            element("circle", cx=_near(ends[1]), cy=_near(middle), r=2.8, class_="measured"),
+            text(left - 8, top + 12, shortened(column.labels[cell], 16), "end"),
+            element("rect", x=left, y=rounded(top), width=rounded(max(wide, 0.8)), height=16, class_="synthetic"),
+            line(ends[0], middle, ends[2], middle, "whisker"),
+            *(line(end, middle - 4, end, middle + 4, "whisker") for end in (ends[0], ends[2])),
+            element("circle", cx=rounded(ends[1]), cy=rounded(middle), r=2.8, class_="measured"),
         ]
     first = order[0]
     words = f"The largest: {column.labels[first]}, measured {percent(float(measured[first]))} give or take"
     words += f" {percent(error)}, in the synthetic table {percent(float(synthetic[first]))}."
     left_out = len(column.labels) - len(order)
     if left_out:
-        shape += [_text(left - 8, 4 + pitch * len(order) + 11, f"and {left_out} more", "end", kind="key")]
-    shape += [_line(left, 0, left, 4 + pitch * len(order), "axis")]
+        shape += [text(left - 8, 4 + pitch * len(order) + 11, f"and {left_out} more", "end", kind="key")]
+    shape += [line(left, 0, left, 4 + pitch * len(order), "axis")]
     height = 8 + pitch * len(order) + (14 if left_out else 0)
-    return _figure(name, height, f"Shares of {column.column}", words, shape)
+    return figure(name, height, f"Shares of {column.column}", words, shape)
 
 
 def network(drawing: str, columns: int, name: str) -> Markup:
@@ -219,7 +221,7 @@ def network(drawing: str, columns: int, name: str) -> Markup:
     wide, high = (int(size[1]), int(size[2])) if size else (WIDTH, WIDTH)
     words = f"{columns} columns in boxes; an arrow leads from a column to each column that is drawn given it."
     # The drawing escapes its names itself.
-    return _figure(name, high, "The model as a network", words, [Markup(visible(drawing))], wide=wide, width=wide)
+    return figure(name, high, "The model as a network", words, [Markup(visible(drawing))], wide=wide, width=wide)
 
 
 def _thinned(distances: Iterable[float]) -> list[float]:
@@ -229,7 +231,7 @@ def _thinned(distances: Iterable[float]) -> list[float]:
 
 def _square(place: int) -> str:
     x, y = place % _ACROSS * _PITCH, place // _ACROSS * _PITCH
-    return f"M{_near(x)} {_near(y)}h7v7h-7z"
+    return f"M{rounded(x)} {rounded(y)}h7v7h-7z"
 
 
 def _end(value: float) -> float:
@@ -243,45 +245,3 @@ def _ticks(end: float) -> list[float]:
     unit = 10.0 ** math.floor(math.log10(end / 4))
     step = next(factor * unit for factor in (1, 2, 5, 10) if factor * unit >= end / 4 - 1e-12)
     return [place * step for place in range(int(end / step + 1e-9) + 1)]
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
-    return element("line", x1=_near(x1), y1=_near(y1), x2=_near(x2), y2=_near(y2), class_=kind)
-
-
-def _text(
-    x: float, y: float, content: str, anchor: str = "start", *, kind: str | None = None, turned: bool = False
-) -> Markup:
-    turn = f"rotate(-90 {_near(x)} {_near(y)})" if turned else None
-    return element("text", content, x=_near(x), y=_near(y), text_anchor=anchor, class_=kind, transform=turn)
-
-
-def _near(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
-
-
-def _shortened(label: str, letters: int) -> str:
-    return label if len(label) <= letters else label[: letters - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def _figure(
-    name: str,
-    height: float,
-    title: str,
-    words: str,
-    shape: Sequence[Markup],
-    *,
-    wide: float = WIDTH,
-    width: int | None = None,
-) -> Markup:
-    described = element("title", title, id=f"{name}-title"), element("desc", words, id=f"{name}-words")
-    # viewBox keeps its capital in SVG, where names tell large letters from small ones.
-    return element(
-        "svg",
-        *described,
-        *shape,
-        viewBox=f"0 0 {_near(wide)} {_near(height)}",
-        width=width,
-        role="img",
-        aria_labelledby=f"{name}-title {name}-words",
-    )

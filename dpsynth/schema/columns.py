@@ -12,7 +12,7 @@ from dpsynth.schema.identifier import Identifier
 from dpsynth.schema.labelled import Boolean, Categorical, Label, OpenCategorical
 from dpsynth.schema.moments import UNITS, Datetime, Moment, Resolution
 from dpsynth.schema.numeric import MAGNITUDE_LIMIT, TICKS_LIMIT, UNDECLARED_STEPS, Numeric
-from dpsynth.schema.provenance import DECLARED, UNREVIEWED, Source, items, provenance
+from dpsynth.schema.provenance import DECLARED, OPEN, UNANSWERED, UNREVIEWED, Source, items, provenance
 from dpsynth.schema.rules import LABELS_LIMIT
 from dpsynth.schema.wording import close_to, kind_of
 
@@ -30,6 +30,8 @@ __all__ = [
     "Resolution",
     "Source",
     "DECLARED",
+    "OPEN",
+    "UNANSWERED",
     "UNREVIEWED",
     "LABELS_LIMIT",
     "MAGNITUDE_LIMIT",

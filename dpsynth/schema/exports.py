@@ -34,6 +34,7 @@ def exported(schema: Schema, target: str) -> str:
     - name: synthetic
       columns:
       - name: smoker
+        data_type: boolean
         data_tests:
         - not_null
         - accepted_values:
@@ -70,7 +71,8 @@ def _pandera_column(column: Column) -> str:
         checks.append(f"pa.Check.in_range({low}, {high})")
     if isinstance(column, Numeric) and column.integer:
         checks.append("pa.Check(lambda values: values % 1 == 0)")
-    return f"pa.Column(nullable={_nullable(column)}, checks=[{', '.join(checks)}])"
+    unique = ", unique=True" if isinstance(column, Identifier) else ""
+    return f"pa.Column(nullable={_nullable(column)}{unique}, checks=[{', '.join(checks)}])"
 
 
 def _great_expectations(schema: Schema) -> str:
@@ -78,6 +80,8 @@ def _great_expectations(schema: Schema) -> str:
     for column in schema:
         if not _nullable(column):
             expectations.append(_expectation("expect_column_values_to_not_be_null", column=column.name))
+        if isinstance(column, Identifier):
+            expectations.append(_expectation("expect_column_values_to_be_unique", column=column.name))
         labels, bounds = labels_of(column), bounds_of(column)
         if labels is not None:
             expectations.append(_expectation("expect_column_values_to_be_in_set", column=column.name, value_set=labels))
@@ -95,7 +99,9 @@ def _expectation(kind: str, **arguments: Any) -> dict[str, Any]:
 def _dbt(schema: Schema) -> str:
     import yaml
 
-    columns = [{"name": column.name, "data_tests": _dbt_tests(column)} for column in schema]
+    columns = [
+        {"name": column.name, "data_type": _dbt_type(column), "data_tests": _dbt_tests(column)} for column in schema
+    ]
     columns = [{key: value for key, value in column.items() if value} for column in columns]
     document = {"version": 2, "models": [{"name": NAME, "columns": columns}]}
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
@@ -105,6 +111,8 @@ def _dbt(schema: Schema) -> str:
 
 def _dbt_tests(column: Column) -> list[Any]:
     tests: list[Any] = [] if _nullable(column) else ["not_null"]
+    if isinstance(column, Identifier):
+        tests.append("unique")
     labels, bounds = labels_of(column), bounds_of(column)
     if labels is not None:
         quote = any(isinstance(label, str) for label in labels)
@@ -113,6 +121,16 @@ def _dbt_tests(column: Column) -> list[Any]:
         low, high = (f"'{bound}'" if isinstance(bound, str) else bound for bound in bounds)
         tests.append({"dbt_utils.accepted_range": {"arguments": {"min_value": low, "max_value": high}}})
     return tests
+
+
+def _dbt_type(column: Column) -> str | None:
+    """A type that warehouses know; None where the labels are of several kinds."""
+    if isinstance(column, Numeric):
+        return "integer" if column.integer else "numeric"
+    if isinstance(column, Datetime):
+        return "timestamp"
+    kinds = {type(label) for label in labels_of(column) or [""]}
+    return {bool: "boolean", int: "integer", float: "numeric", str: "text"}[kinds.pop()] if len(kinds) == 1 else None
 
 
 def labels_of(column: Column) -> list[Any] | None:

@@ -15,7 +15,8 @@ from dpsynth.schema.columns import COLUMN_TYPES, Column
 from dpsynth.schema.constraint_files import constraint_entries, read_constraints
 from dpsynth.schema.constraint_rules import constraint_problems
 from dpsynth.schema.constraints import Constraint
-from dpsynth.schema.provenance import UNREVIEWED, items
+from dpsynth.schema.provenance import UNANSWERED, UNREVIEWED, items
+from dpsynth.schema.questions import words_of
 from dpsynth.schema.rules import missing_value_faults
 from dpsynth.schema.shapes import VERSION, faults, models
 from dpsynth.schema.text import DocumentPath, Lines, from_json_text, from_yaml_text, line_of, to_yaml_text
@@ -30,11 +31,15 @@ Parts = tuple[tuple[Column, ...], int | None, tuple[str, ...], tuple[Constraint,
 FILE_LIMIT_BYTES = 32 * 2**20
 _HEADER = "# A dpsynth schema: everything in this file is public. Format: docs/reference/schema.md\n"
 _DRAFT_HEADER = """\
-# A DRAFT of a dpsynth schema, guessed from private data. Do not publish it as it is.
+# A DRAFT of a dpsynth schema, for which nobody answers yet. Do not publish it as it is: it may hold private values.
 # 1. Compare every item with a public source (codebook, questionnaire, law), and mend it:
 #    types, bounds, values, `nullable` and `missing_values` must not depend on who is in the table.
 # 2. Replace `source: unreviewed` by who declared the column public, such as `source: codebook 2019`.
-# No run starts while an item is unreviewed. Format: docs/reference/schema.md
+# No run starts while an item is unreviewed or a question unanswered. Format: docs/reference/schema.md
+"""
+_QUESTIONS = """\
+# Items marked `unanswered` hold a placeholder, since the source does not tell them. Write the answer in its place and
+# who says so in place of `unanswered`, or let `dpsynth schema ask` ask you:
 """
 
 
@@ -103,6 +108,15 @@ def _hints(document: Mapping[str, Any]) -> str:
         for entry in document["columns"]
         if entry["type"] == "identifier" and entry.get("source") == UNREVIEWED
     ]
+    asked = [
+        f"# QUESTION {entry['name']}, {item}: {words_of(entry['type'], item)}\n"
+        for entry in document["columns"]
+        if isinstance(entry.get("source"), dict)
+        for item, origin in entry["source"].items()
+        if origin == UNANSWERED
+    ]
+    if asked:
+        hints += [_QUESTIONS, *asked]
     if "missing_values" in document:
         hints.append("# missing_values: keep the texts that a public source lists as marks for a missing cell\n")
     return "".join(hints)

@@ -13,6 +13,10 @@ Source = str | Mapping[str, str]
 
 DECLARED = "declared"
 UNREVIEWED = "unreviewed"
+UNANSWERED = "unanswered"
+"""Marks an item that a source does not tell, such as the bounds of a number: its value is a placeholder."""
+OPEN = frozenset({UNREVIEWED, UNANSWERED})
+"""Marks of what no run starts with."""
 
 
 def items(column: Column) -> dict[str, Any]:
@@ -48,8 +52,8 @@ def call_of(column: Column) -> str:
     """The call that makes the column, without long lists and without items that nobody has confirmed as public."""
     parts = [repr(column.name)]
     for item, value in items(column).items():
-        if item != "source" and source_of(column.source, item) == UNREVIEWED:
-            parts.append(f"{item}=<unreviewed>")
+        if item != "source" and (origin := source_of(column.source, item)) in OPEN:
+            parts.append(f"{item}=<{origin}>")
         elif isinstance(value, tuple) and len(value) > 6:
             parts.append(f"{item}=<{len(value)} entries>")
         else:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.errors import Problem, SchemaError
-from dpsynth.schema.provenance import UNREVIEWED
+from dpsynth.schema.provenance import OPEN
 from dpsynth.schema.wording import close_to, kind_of
 
 LABELS_LIMIT = 1_000_000
@@ -55,7 +55,7 @@ class Rules:
         """The item with its value; without it when it was read from private data and nobody has confirmed it."""
         source = self.column.source
         origin = source.get(item) if isinstance(source, Mapping) else source
-        return item if origin == UNREVIEWED else f"{item} ({getattr(self.column, item)!r:.60})"
+        return item if origin in OPEN else f"{item} ({getattr(self.column, item)!r:.60})"
 
     def _source(self) -> None:
         source = self.column.source

@@ -11,12 +11,16 @@ from typing import Any, cast
 
 from dpsynth.errors import Problem, SchemaError, SettingError
 from dpsynth.schema import files
+from dpsynth.schema.card import schema_card
 from dpsynth.schema.columns import Column, Identifier
 from dpsynth.schema.constraint_rules import constraint_problems
 from dpsynth.schema.constraints import Constraint, Derivation, derivations
-from dpsynth.schema.provenance import UNREVIEWED, provenance
+from dpsynth.schema.provenance import OPEN, UNANSWERED, UNREVIEWED, provenance
+from dpsynth.schema.questions import words_of
 from dpsynth.schema.rules import missing_value_faults
 from dpsynth.schema.wording import close_to, kind_of
+
+_ANSWER = "answer what is unanswered: schema.answered('age', by='codebook 2019', upper=120)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,6 +120,10 @@ class Schema:
         rules = f", constraints={list(self.constraints)!r}" if self.constraints else ""
         return f"Schema([{', '.join(map(repr, self.columns))}]{rows}{missing}{rules})"
 
+    def _repr_html_(self) -> str:
+        """A card for notebooks; what nobody answers for stays out of it."""
+        return schema_card(self)
+
     def provenance(self) -> tuple[tuple[str, str, str], ...]:
         """Every public item as (column, item, who declared it public); a constraint is an item of its columns."""
         return (
@@ -124,27 +132,73 @@ class Schema:
         )
 
     def unreviewed(self) -> tuple[tuple[str, str], ...]:
-        """Items read from private data that nobody has confirmed, as (column, item).
+        """Items that nobody answers for, as (column, item): read from private data, or told by no source.
 
         >>> from dpsynth.schema import Numeric
         >>> Schema([Numeric("age", lower=0, upper=97, source={"upper": "unreviewed"})]).unreviewed()
         (('age', 'upper'),)
         """
-        return tuple((column, item) for column, item, origin in self.provenance() if origin == UNREVIEWED)
+        return tuple((column, item) for column, item, origin in self.provenance() if origin in OPEN)
+
+    def questions(self) -> tuple[tuple[str, str, str], ...]:
+        """Items that the source of an imported schema does not tell, as (column, item, question in plain words).
+
+        Each holds a placeholder. `confirmed` leaves them open: only an answer closes them, see `answered`.
+
+        >>> from dpsynth.schema import Numeric
+        >>> draft = Schema([Numeric("age", lower=0, upper=1, source={"upper": "unanswered"})])
+        >>> draft.questions()
+        (('age', 'upper', 'What is the largest number that can be entered, whoever is in the table?'),)
+        >>> draft.confirmed(by="codebook 2019").questions() == draft.questions()
+        True
+        """
+        return tuple(
+            (column, item, words_of(self[column].type, item))
+            for column, item, origin in self.provenance()
+            if origin == UNANSWERED
+        )
+
+    def answered(self, column: str, by: str, **items: Any) -> Schema:
+        """A schema in which items of a column have these values, and `by` answers for them.
+
+        Raises SettingError for an unknown column or a `by` that names nobody, SchemaError when an item breaks a rule.
+
+        Privacy: this is a statement of the steward that each value stands in a public source.
+
+        >>> from dpsynth.schema import Numeric
+        >>> draft = Schema([Numeric("age", lower=0, upper=1, source={"upper": "unanswered"})])
+        >>> draft.answered("age", by="codebook 2019", upper=120).unreviewed()
+        ()
+        """
+        _check_by(by)
+        before = self[column]
+        unknown = [item for item in items if item in ("name", "source") or not hasattr(before, item)]
+        if unknown:
+            raise SettingError(f"items ({unknown[0]!r}) must be keys of a {before.type} column; try lower=0")
+        source = {**provenance(before), **dict.fromkeys(items, by)}
+        after = dataclasses.replace(before, **items, source=source)
+        return dataclasses.replace(self, columns=[after if each is before else each for each in self.columns])
 
     def require_reviewed(self) -> None:
         """Raises SchemaError that names every unreviewed item and says how to confirm it."""
+        asked = [Problem(f"{item}: {words}", column, UNANSWERED) for column, item, words in self.questions()]
         open_items: dict[str, list[str]] = {}
-        for column, item in self.unreviewed():
-            open_items.setdefault(column, []).append(item)
-        if open_items:
+        for column, item, origin in self.provenance():
+            if origin == UNREVIEWED:
+                open_items.setdefault(column, []).append(item)
+        if open_items or asked:
             raise SchemaError(
                 "the schema must not hold items that were read from private data and confirmed by nobody; "
                 "check each against a public source, mend it, and write who declared it in place of 'unreviewed' "
-                "(source: codebook 2019), or try schema.confirmed(by='codebook 2019', columns=[...]):",
+                "(source: codebook 2019), or try schema.confirmed(by='codebook 2019', columns=[...])"
+                + (
+                    "; answer what is unanswered: schema.answered('age', by='codebook 2019', upper=120):"
+                    if asked
+                    else ":"
+                ),
                 [
-                    Problem(f"{', '.join(items)}", column=column, rule="unreviewed")
-                    for column, items in open_items.items()
+                    *(Problem(", ".join(items), column, UNREVIEWED) for column, items in open_items.items()),
+                    *asked,
                 ],
             )
 
@@ -159,8 +213,7 @@ class Schema:
         >>> Schema([Boolean("smoker", source="unreviewed")]).confirmed(by="codebook 2019")["smoker"].source
         'codebook 2019'
         """
-        if not by.strip() or by == UNREVIEWED:
-            raise SettingError(f"by ({by!r}) must name who declared the items public; try by='codebook 2019'")
+        _check_by(by)
         if isinstance(columns, str):
             raise SettingError("columns must be a list of column names; got text")
         chosen = set(self.names if columns is None else (self[name].name for name in columns))
@@ -185,6 +238,11 @@ class Schema:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a .yaml, .yml or .json file, whole or not at all; raises SchemaError when it cannot."""
         files.write(self.to_json(), path, unreviewed=bool(self.unreviewed()))
+
+
+def _check_by(by: str) -> None:
+    if not by.strip() or by in OPEN:
+        raise SettingError(f"by ({by!r}) must name who declared the items public; try by='codebook 2019'")
 
 
 def _confirmed(column: Column, by: str) -> Column:

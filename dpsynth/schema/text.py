@@ -70,12 +70,15 @@ def from_json_text(text: str) -> tuple[object, Lines, list[Problem]]:
         return None, {}, [Problem("file must be JSON with little nesting and numbers of usual length")]
 
 
-def from_yaml_text(text: str) -> tuple[object, Lines, list[Problem]]:
-    """The value of a YAML text, the line of its parts, and what is wrong with it; None when it cannot be read."""
+def from_yaml_text(text: str, depth: int = DEPTH_LIMIT) -> tuple[object, Lines, list[Problem]]:
+    """The value of a YAML text, the line of its parts, and what is wrong with it; None when it cannot be read.
+
+    depth: how many levels of nesting are read.
+    """
     import yaml
 
     try:
-        node = _loader()(text).get_single_node()
+        node = _loader(depth)(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         return None, {}, [Problem(f"file must be YAML; got: {error.problem}", line=mark.line + 1 if mark else None)]
@@ -88,7 +91,7 @@ def from_yaml_text(text: str) -> tuple[object, Lines, list[Problem]]:
 
 
 @cache
-def _loader() -> type[yaml.SafeLoader]:
+def _loader(limit: int) -> type[yaml.SafeLoader]:
     """A SafeLoader that only composes nodes, which carry their lines: 1.2 core scalars, no aliases, little nesting."""
     import yaml
 
@@ -99,8 +102,8 @@ def _loader() -> type[yaml.SafeLoader]:
             mark: Any = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             if self.check_event(yaml.AliasEvent):
                 raise yaml.composer.ComposerError(None, None, "an alias (*name); try writing it out", mark)
-            if self.depth == DEPTH_LIMIT:
-                raise yaml.composer.ComposerError(None, None, f"more than {DEPTH_LIMIT} levels of nesting", mark)
+            if self.depth == limit:
+                raise yaml.composer.ComposerError(None, None, f"more than {limit} levels of nesting", mark)
             self.depth += 1
             node = super().compose_node(parent, index)
             self.depth -= 1
