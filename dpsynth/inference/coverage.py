@@ -10,7 +10,7 @@ import numpy as np
 
 from dpsynth.errors import SettingError
 from dpsynth.inference.functional import evaluate
-from dpsynth.inference.intervals import POPULATION, bars_inside, grid_for, naive_bars, possible
+from dpsynth.inference.intervals import POPULATION, bars_inside, grid_for, naive_bars
 from dpsynth.inference.measured import measured_counts
 from dpsynth.inference.posterior import remeasured
 from dpsynth.inference.released import Released
@@ -104,7 +104,7 @@ def coverage(
         codes = release.model.sample(rows, rng, "independent")
         measured = measured_counts(release.codec, remeasured(release, codes, rng), grid)
         bars = bars_inside(asked, measured, POPULATION, level)
-        naive = naive_bars(asked, grid, possible(measured), rows, level)
+        naive = naive_bars(asked, grid, measured.nearest, rows, level)
         held.append((bars.lows <= true.values) & (true.values <= bars.highs))
         naive_held.append((naive.lows <= true.values) & (true.values <= naive.highs))
         widths.append((bars.highs - bars.lows) / np.where(naive.highs > naive.lows, naive.highs - naive.lows, np.nan))

@@ -25,7 +25,6 @@ from dpsynth.inference.released import Released
 from dpsynth.inference.request import Kind, Request, parse
 from dpsynth.inference.validity import faint_groups, reasons_of
 from dpsynth.marginal import FloatArray, NoisyMarginal
-from dpsynth.models.simplex import project_to_simplex
 
 POPULATION, TABLE = "population", "table"
 Progress = Callable[[str, float], None]
@@ -49,10 +48,9 @@ class Bars:
 
     @classmethod
     def of(
-        cls, found: Functional, noise: FloatArray, sampling: FloatArray, level: float, limits: tuple[float, float]
+        cls, found: Functional, noise: FloatArray, sampling: FloatArray, quantile: float, limits: tuple[float, float]
     ) -> Bars:
-        """Wald intervals, cut to between the limits, where the truth must lie."""
-        quantile = NormalDist().inv_cdf(0.5 + level / 2)
+        """Wald intervals of `quantile` standard errors either way, cut to the limits between which the truth lies."""
         stderrs = np.where(np.isnan(found.values), np.nan, np.sqrt(noise + sampling))
         lows, highs = found.values - quantile * stderrs, found.values + quantile * stderrs
         cut = [np.clip(each, *limits) for each in (found.values, lows, highs)]
@@ -72,8 +70,8 @@ def estimate(
     """The estimate that `text` asks for (see `parse`), with intervals that count privacy noise and sampling.
 
     about: "population", or "table" for the private table alone, without the error of sampling. level: of the intervals.
-    draws, seed: of the refitted models, for columns that were not measured together; elsewhere nothing is drawn.
-    Raises SettingError.
+    draws, seed: of the refitted models, for columns that were not measured together, where noise and sampling are not
+    told apart and both count; elsewhere nothing is drawn. Raises SettingError.
 
     Privacy: free, post-processing.
     """
@@ -149,9 +147,9 @@ def bars_inside(
     """Error bars where one measured marginal holds every column."""
     found = evaluate(request, measured.grid, measured.counts)
     noise = measured.noise_variances(np.nan_to_num(found.gradient), progress)
-    counts = possible(measured)
+    counts = measured.nearest
     sampling = found.inside_variances(counts) if about == TABLE else found.sampling_variances(counts)
-    return Bars.of(found, noise, sampling, level, _limits(request, measured.grid))
+    return Bars.of(found, noise, sampling, _normal(level), _limits(request, measured.grid))
 
 
 def naive_bars(request: Request, grid: Grid, counts: FloatArray, rows: int, level: float) -> Bars:
@@ -159,12 +157,7 @@ def naive_bars(request: Request, grid: Grid, counts: FloatArray, rows: int, leve
     scaled = counts * (rows / max(float(counts.sum()), 1e-300))
     found = evaluate(request, grid, scaled)
     spread = found.sampling_variances(scaled)
-    return Bars.of(found, np.zeros_like(spread), spread, level, _limits(request, grid))
-
-
-def possible(measured: MeasuredCounts) -> FloatArray:
-    """The nearest counts that a table can have: what the law of sampling is read from."""
-    return project_to_simplex(measured.counts, max(float(measured.counts.sum()), 1.0))
+    return Bars.of(found, np.zeros_like(spread), spread, _normal(level), _limits(request, grid))
 
 
 def _limits(request: Request, grid: Grid) -> tuple[float, float]:
@@ -196,10 +189,12 @@ def _bars_across(
     progress: Progress | None,
 ) -> Bars:
     """The spread over refitted models, noise and sampling together; not known when none can be refitted."""
+    from scipy.stats import t
+
     found = evaluate(request, grid, modelled)
     if not can_redraw(released):
         unknown = np.full(found.values.size, np.nan)
-        return Bars.of(found, unknown, unknown, level, _limits(request, grid))
+        return Bars.of(found, unknown, unknown, _normal(level), _limits(request, grid))
     values = [
         evaluate(request, grid, grid.gathered(model.project(request.clique))).values
         for model in redrawn_models(released, draws, seed, progress)
@@ -208,7 +203,12 @@ def _bars_across(
     # No table of that many rows could tell so much: such a number follows from the assumption, not from the data.
     least = found.sampling_variances(np.maximum(modelled, 0.0)) * _LEAST_SPREAD**2
     spread = np.where(spread >= least, spread, np.nan)
-    return Bars.of(found, spread, np.zeros_like(spread), level, _limits(request, grid))
+    quantile = float(t.ppf(0.5 + level / 2, draws - 1))
+    return Bars.of(found, spread, np.zeros_like(spread), quantile, _limits(request, grid))
+
+
+def _normal(level: float) -> float:
+    return NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def _over(part: FloatArray, whole: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 Let x be the counts of the grid's cells. Measurement k gives y_k = A_k x + noise, A_k a sum over columns and codes,
 the noise independent with variances D_k, known exactly. Generalised least squares (Aitken 1935) is unbiased and has
 covariance H^-1, H = sum over k of A_k' D_k^-1 A_k, whatever x is: no cell is clipped at zero, so no bias comes in.
+Cells that constraints rule out are zero by public knowledge; they are left out of the unknowns, noise and all.
 H is never written out: each application costs one pass over the grid for each measurement, and conjugate gradients
 end after as many steps as H has distinct eigenvalues, at most 2^columns where every measurement has its own stddev.
 """
@@ -10,9 +11,10 @@ end after as many steps as H has distinct eigenvalues, at most 2^columns where e
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from dpsynth.codec.codec import Codec
 from dpsynth.codec.merged import MergedCodec
@@ -20,9 +22,11 @@ from dpsynth.domain import Clique
 from dpsynth.errors import SettingError
 from dpsynth.inference.grid import Grid, IntArray, summed_cells
 from dpsynth.marginal import Basis, FloatArray, NoisyMarginal, residual
-from dpsynth.models.factor import subsets
+from dpsynth.models.factor import subsets, transposed
+from dpsynth.models.simplex import project_to_simplex
 
 Progress = Callable[[str, float], None]
+BoolArray = npt.NDArray[np.bool_]
 
 _TOLERANCE, _MOST_STEPS = 1e-12, 2_000
 
@@ -134,12 +138,21 @@ def cell_variances(one: NoisyMarginal, codec: Codec) -> FloatArray:
 class MeasuredCounts:
     """An unbiased estimate of the counts on a grid, and the precision of its noise.
 
-    counts: flat, in rows; may be negative.
+    counts: flat, in rows; may be negative, and are 0 where `possible` is False: cells that constraints rule out.
     """
 
     grid: Grid
     counts: FloatArray
+    possible: BoolArray
     views: tuple[View, ...]
+
+    @property
+    def nearest(self) -> FloatArray:
+        """The nearest counts that a table can have: none negative, the same sum."""
+        nearest = np.zeros(self.counts.size)
+        total = max(float(self.counts.sum()), 1.0)
+        nearest[self.possible] = project_to_simplex(self.counts[self.possible], total)
+        return nearest
 
     def noise_variances(self, gradient: FloatArray, progress: Progress | None = None) -> FloatArray:
         """Variance of each linear functional of the counts; gradient: shape (cells, functionals)."""
@@ -147,7 +160,7 @@ class MeasuredCounts:
         for place, one in enumerate(gradient.T):
             if progress is not None:
                 progress("error bars", place / found.size)
-            found[place] = float(one @ _solve(self.views, self.grid, one)) if one.any() else 0.0
+            found[place] = float(one @ _solve(self, one)) if one.any() else 0.0
         return found
 
 
@@ -156,7 +169,19 @@ def measured_counts(codec: Codec, measurements: Sequence[NoisyMarginal], grid: G
     views = [view_of(one, grid, cell_variances(one, codec)) for one in measurements]
     kept = _pooled([view for view in views if view is not None])
     right = sum((view.backward(view.weighted(view.values), grid.shape) for view in kept), np.zeros(grid.shape))
-    return MeasuredCounts(grid, _solve(kept, grid, right.reshape(-1)), kept)
+    unsolved = MeasuredCounts(grid, np.zeros(grid.cells), possible_cells(codec, grid), kept)
+    return replace(unsolved, counts=_solve(unsolved, right.reshape(-1)))
+
+
+def possible_cells(codec: Codec, grid: Grid) -> BoolArray:
+    """Whether a row may lie in each cell of the grid, flat, as far as constraints on its columns alone say."""
+    possible = np.ones(codec.domain.shape(grid.clique))
+    for zeros in codec.zeros:
+        if set(zeros.clique) <= set(grid.clique):
+            order = sorted(zeros.clique, key=grid.clique.index)
+            allowed = transposed((~zeros.mask).astype(np.float64), zeros.clique, tuple(order))
+            possible *= allowed.reshape([codec.domain[c] if c in zeros.clique else 1 for c in grid.clique])
+    return grid.gathered(possible) > 0
 
 
 def _pooled(views: Sequence[View]) -> tuple[View, ...]:
@@ -172,17 +197,19 @@ def _pooled(views: Sequence[View]) -> tuple[View, ...]:
     return tuple(out)
 
 
-def _solve(views: Sequence[View], grid: Grid, right: FloatArray) -> FloatArray:
-    """H^-1 applied to a flat vector, by preconditioned conjugate gradients."""
+def _solve(measured: MeasuredCounts, right: FloatArray) -> FloatArray:
+    """H^-1, on the possible cells, applied to a flat vector, by conjugate gradients."""
     from scipy.sparse.linalg import LinearOperator, cg
 
+    grid, possible = measured.grid, measured.possible
+
     def normal(flat: FloatArray) -> FloatArray:
-        counts = flat.reshape(grid.shape)
-        parts = (view.backward(view.weighted(view.forward(counts)), grid.shape) for view in views)
-        return sum(parts, np.zeros(grid.shape)).reshape(-1)
+        counts = np.where(possible, flat, 0.0).reshape(grid.shape)
+        parts = (view.backward(view.weighted(view.forward(counts)), grid.shape) for view in measured.views)
+        return np.where(possible, sum(parts, np.zeros(grid.shape)).reshape(-1), flat)
 
     operator = LinearOperator((grid.cells, grid.cells), matvec=normal, dtype=np.float64)
-    found, failed = cg(operator, right, rtol=_TOLERANCE, maxiter=_MOST_STEPS)
+    found, failed = cg(operator, np.where(possible, right, 0.0), rtol=_TOLERANCE, maxiter=_MOST_STEPS)
     if failed:
         raise SettingError(f"estimate on {grid.clique} must have a unique solution; try columns measured together")
     return np.asarray(found)

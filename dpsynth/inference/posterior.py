@@ -19,13 +19,13 @@ from dpsynth.inference.grid import summed_cells
 from dpsynth.inference.measured import cell_variances
 from dpsynth.inference.released import Released
 from dpsynth.marginal import Basis, FloatArray, NoisyMarginal, residual
+from dpsynth.models.evidence import within_zeros
 from dpsynth.models.fit import fit
 from dpsynth.models.model import Model
 from dpsynth.models.random_field import RandomField
 from dpsynth.models.record_table import RecordTable
 from dpsynth.models.record_update import fit_records
 from dpsynth.models.sampling import Codes
-from dpsynth.models.simplex import project_to_simplex
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,9 @@ _GAP = 1e-2
 
 def can_redraw(released: Released) -> bool:
     """Whether the release's model is one that its measurements alone determine, so that it can be fitted again."""
-    return isinstance(released.model, RandomField | RecordTable) and bool(released.measurements)
+    model = released.model
+    alone = isinstance(model, RecordTable) or (isinstance(model, RandomField) and not model.hidden)
+    return alone and bool(released.measurements)
 
 
 def redrawn_models(
@@ -133,16 +135,12 @@ def _part(one: NoisyMarginal, table: FloatArray) -> FloatArray:
 
 def refitted(released: Released, measurements: tuple[NoisyMarginal, ...], rng: np.random.Generator) -> Model:
     """A model of the release's kind, fitted to other measurements of the same marginals."""
-    model, total = released.model, total_of(measurements)
+    model, total, zeros = released.model, total_of(measurements), released.codec.zeros
     if not isinstance(model, RecordTable):
-        return fit(model.domain, measurements, total, gap=_GAP)
-    one_ways = {
-        one.clique[0]: project_to_simplex(one.values, total)
-        for one in measurements
-        if len(one.clique) == 1 and one.basis is Basis.IDENTITY and not one.groups
-    }
-    start = RandomField.independent(model.domain, one_ways, total)
-    return fit_records(start, measurements, rng, max_records=model.records)
+        return fit(model.domain, measurements, total, structural_zeros=zeros, gap=_GAP)
+    one_ways = [one for one in measurements if len(one.clique) == 1 and not one.groups and one.basis is Basis.IDENTITY]
+    start = fit(model.domain, one_ways, total, structural_zeros=zeros, gap=_GAP)
+    return within_zeros(fit_records(start, measurements, rng, max_records=model.records, zeros=zeros), zeros)
 
 
 def total_of(measurements: tuple[NoisyMarginal, ...]) -> float:

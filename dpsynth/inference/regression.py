@@ -13,7 +13,10 @@ from dpsynth.inference.request import Factor, Request, Term
 from dpsynth.marginal import FloatArray
 
 INTERCEPT = "intercept"
-_STEPS, _SMALL = 60, 1e-10
+_STEPS, _SMALL = 100, 1e-9
+# Precision of a normal prior of stddev 10 on each coefficient of a logistic model, on the scale of its column's largest
+# value: it is lost beside a few rows, and where a value has no row with one of the outcomes it keeps the rest in place.
+_PRIOR = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +97,14 @@ def _newton(
 ) -> tuple[FloatArray, FloatArray] | None:
     """Coefficients and the inverse of the information; None when the noise leaves no definite information."""
     beta: FloatArray = np.zeros(design.shape[1])
+    prior = np.eye(beta.size) * (_PRIOR if logistic else 0.0)
     for _ in range(_STEPS):
         fitted = _mean(design @ beta, logistic)
         slopes = fitted * (1 - fitted) if logistic else np.ones_like(fitted)
-        information = design.T @ (design * (weights * slopes)[:, None])
+        information = design.T @ (design * (weights * slopes)[:, None]) + prior
         try:
             np.linalg.cholesky(information)
-            step = np.linalg.solve(information, design.T @ (weights * (y - fitted)))
+            step = np.linalg.solve(information, design.T @ (weights * (y - fitted)) - prior @ beta)
         except np.linalg.LinAlgError:
             return None
         # Not more than two units of log-odds at once: a full step from far away would overshoot.

@@ -192,18 +192,27 @@ class Release:
         entropy = np.random.SeedSequence(seed).entropy
         return Parts(sampler.codec, sampler.model, wanted, entropy, PART_ROWS, rows_known)
 
-    def estimate(self, request: str, **options: Any) -> Estimate:
+    def estimate(
+        self,
+        request: str,
+        *,
+        about: str = "population",
+        level: float = 0.95,
+        draws: int = 20,
+        seed: int | None = 0,
+        progress: Progress | None = None,
+    ) -> Estimate:
         """What the release says about the population, with error bars that count noise and sampling.
 
-        request: "mean(age) by sex", "share(income)", "count(sex, income)" or "income ~ age + sex". options: about
-        ("population", or "table" for the private rows alone), level (0.95), and draws, seed and progress for columns
-        that were not measured together. Raises SettingError. How and when it holds: docs/explanation/error-bars.md.
+        request: "mean(age) by sex", "share(income)", "count(sex, income)" or "income ~ age + sex". about: "table" for
+        the private table alone. level: of the intervals. draws, seed: of models that are fitted again where columns
+        were not measured together. Raises SettingError. When it holds: docs/explanation/error-bars.md.
 
         Privacy: free, post-processing.
         """
         from dpsynth.inference.intervals import estimate
 
-        return estimate(self, request, **options)
+        return estimate(self, request, about=about, level=level, draws=draws, seed=seed, progress=progress)
 
     def sample_tables(
         self, count: int, *, rows: int | None = None, seed: int | None = None, progress: Progress | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.inference.functional import evaluate
@@ -76,6 +76,7 @@ def test_the_gradient_is_the_slope(text: str, groups: tuple[int, ...] | None) ->
         np.testing.assert_allclose((up - down) / 2e-3, at.gradient[cell], rtol=1e-4, atol=1e-8)
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 10_000))
 def test_the_standard_error_of_a_mean_is_the_usual_one(seed: int) -> None:
     grid = a_grid("mean(age)")

@@ -6,6 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dpsynth
+from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.domain import Clique
 from dpsynth.inference.grid import Grid, grid_of
 from dpsynth.inference.measured import cell_variances, home_of, measured_counts, view_of
@@ -57,6 +59,7 @@ def test_the_estimate_is_that_of_dense_generalised_least_squares(data: st.DataOb
     np.testing.assert_allclose(found.noise_variances(np.eye(grid.cells)), np.diag(dense), rtol=1e-5)
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_a_view_counts_what_the_measurement_counts(data: st.DataObject) -> None:
     """Values without noise are those of the grid's own exact counts, however codes are grouped on either side."""
@@ -102,6 +105,20 @@ def test_residuals_and_smaller_marginals_make_up_a_table() -> None:
     found = measured_counts(CODEC, measured, even_grid(("smoker", "income"), home))
     np.testing.assert_allclose(found.counts.reshape(2, 2), counts.T, rtol=1e-8)
     assert home_of(measured[:2], ("smoker", "income")) is None
+
+
+def test_cells_that_constraints_rule_out_are_zero_and_carry_no_noise() -> None:
+    schema = dpsynth.Schema(
+        [dpsynth.Boolean("pregnant"), dpsynth.Categorical("sex", values=["F", "M"])],
+        constraints=[dpsynth.Forbidden({"sex": "M", "pregnant": True})],
+    )
+    codec = Codec(tuple(closed_codec(column) for column in schema.columns), tuple(schema.constraints))
+    noisy = NoisyMarginal(("pregnant", "sex"), np.array([[50.0, 70.0], [9.0, -4.0]]), 3.0)
+    grid = grid_of(codec, ("sex", "pregnant"), noisy, [np.ones(2), np.ones(2)])
+    found = measured_counts(codec, [noisy], grid)
+    np.testing.assert_allclose(found.counts, [50.0, 9.0, 70.0, 0.0])
+    np.testing.assert_allclose(found.noise_variances(np.eye(4)), [9.0, 9.0, 9.0, 0.0])
+    assert found.nearest[3] == 0
 
 
 def test_home_is_the_finest_then_the_least_noisy() -> None:

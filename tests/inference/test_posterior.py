@@ -24,17 +24,17 @@ def released() -> World:
 
 
 def test_redrawn_measurements_spread_by_noise_and_sampling(released: World) -> None:
-    drawn = np.array([redrawn(released, np.random.default_rng(seed))[0].values for seed in range(400)])
+    drawn = np.array([redrawn(released, np.random.default_rng(seed))[0].values for seed in range(200)])
     counts = released.model.project(("income", "age"))
     expected = 12.0**2 + counts * (1 - counts / counts.sum())
-    np.testing.assert_allclose(drawn.var(axis=0), expected, rtol=0.35)
+    np.testing.assert_allclose(drawn.var(axis=0), expected, rtol=0.5)
     np.testing.assert_allclose(
-        drawn.mean(axis=0), released.measurements[0].values, atol=6 * np.sqrt(expected.max() / 400)
+        drawn.mean(axis=0), released.measurements[0].values, atol=6 * np.sqrt(expected.max() / 200)
     )
 
 
 def test_combined_tables_have_about_the_error_of_the_release(released: World) -> None:
-    tables = redrawn_tables(released, 30, 3000, seed=3)
+    tables = redrawn_tables(released, 20, 3000, seed=3)
     ages = [table["age"].dropna().astype(float) for table in tables]
     found = dpsynth.combine([one.mean() for one in ages], [one.var() / len(one) for one in ages])
     analytic = estimate(released, "mean(age)")
@@ -51,6 +51,23 @@ def test_redrawn_models_are_of_the_kind_of_the_release(released: World) -> None:
     first, second = redrawn_models(of_records, 2, 0)
     assert isinstance(first, RecordTable)
     assert not np.array_equal(first.project(ALL), second.project(ALL))
+
+
+@pytest.mark.parametrize("synthesizer", ["direct", "mosaic"])
+def test_every_row_of_redrawn_tables_keeps_the_constraints(synthesizer: str) -> None:
+    rng = np.random.default_rng(0)
+    schema = dpsynth.Schema(
+        [dpsynth.Boolean("pregnant"), dpsynth.Categorical("sex", values=["F", "M"]), dpsynth.Boolean("smoker")],
+        constraints=[dpsynth.Forbidden({"sex": "M", "pregnant": True})],
+    )
+    sex = rng.choice(["F", "M"], 300)
+    table = {"sex": sex, "pregnant": (sex == "F") & (rng.random(300) < 0.3), "smoker": rng.random(300) < 0.5}
+    settings = {"marginals": "sex,pregnant;smoker"} if synthesizer == "direct" else {"rounds": 1}
+    release = dpsynth.synthesize(
+        table, schema, epsilon=1, delta=1e-6, synthesizer=synthesizer, settings=settings, rows=400
+    )
+    for drawn in release.sample_tables(3, seed=1):
+        assert not ((drawn["sex"] == "M") & drawn["pregnant"]).any()
 
 
 def test_the_same_seed_gives_the_same_tables(released: World) -> None:
