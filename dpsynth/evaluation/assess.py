@@ -79,7 +79,7 @@ def assess(
         figures={name: each for name, each in found.items() if each},
         columns=columns,
         relations=_matrices(arms),
-        areas=_areas(arms, wishes.area),
+        areas=area_scores(arms.private, arms.released, wishes.area, list(arms.private.sizes)) if wishes.area else {},
         direct=() if predicted is None else predicted.direct,
         groups=groups,
         groups_left_out=left_out,
@@ -107,41 +107,30 @@ def _marginals(arms: Arms, wishes: Wishes) -> tuple[Figure, ...]:
     return arms.compare(metric, {**ways, score: "higher"})  # type: ignore[dict-item]
 
 
-def _areas(arms: Arms, area: str | None) -> dict[str, float]:
-    """The score of each area by itself, the released table against all private rows, as SDNist 2.4 computes it."""
-    if area is None:
-        return {}
-    private, released = arms.private, arms.released
-    sizes = private.sizes
-    pairs = [names[1:] for names in marginals.area_sets(list(sizes), area)]
+def area_scores(private: Table, released: Table, area: str, names: Sequence[str]) -> dict[str, float]:
+    """The score of each area by itself, on pairs of the named columns, as SDNist 2.4 computes it.
+
+    Differences of shares of the whole table are summed within the area, over the area's private share; at most 1.
+    """
+    pairs = [pair for _, *pair in marginals.area_sets(names, area)]
     found = {}
     for code, word in enumerate(private.field(area).labels):
-        inside = [table.codes[area] == code for table in (private, released)]
-        if not inside[0].any():
-            continue
-        share = float(inside[0].mean())
-        off = [_within(private, released, sizes, pair, inside, share) for pair in pairs]
-        found[word] = 1000 * (1 - float(np.mean(off)))
+        inside = [table.take(table.codes[area] == code) for table in (private, released)]
+        share = inside[0].rows / private.rows
+        if share:
+            off = [_within(inside, pair, (private.rows, released.rows)) for pair in pairs]
+            found[word] = 1000 * (1 - float(np.mean([min(each, share) / share for each in off])))
     return found
 
 
-def _within(
-    private: Table,
-    released: Table,
-    sizes: Mapping[str, int],
-    pair: Sequence[str],
-    inside: Sequence[np.ndarray],
-    share: float,
-) -> float:
-    """Sum of differences of shares within an area, over its share of private rows; at most 1."""
-    cells = sizes[pair[0]] * sizes[pair[1]] if len(pair) == 2 else sizes[pair[0]]
-    counts = []
-    for table, chosen in zip((private, released), inside, strict=True):
-        cell = np.zeros(int(chosen.sum()), dtype=np.int64)
-        for name in pair:
-            cell = cell * sizes[name] + table.codes[name][chosen]
-        counts.append(np.bincount(cell, minlength=cells) / table.rows)
-    return min(float(np.abs(counts[0] - counts[1]).sum()), share) / share
+def _within(inside: Sequence[Table], pair: Sequence[str], rows: tuple[int, int]) -> float:
+    """Sum of absolute differences of counts over all rows."""
+    sizes = [inside[0].field(name).size for name in pair]
+    counts = [
+        np.bincount(each.codes[pair[0]] * sizes[-1] + each.codes[pair[-1]], minlength=sizes[0] * sizes[-1]) / total
+        for each, total in zip(inside, rows, strict=True)
+    ]
+    return float(np.abs(counts[0] - counts[1]).sum())
 
 
 def _queries(arms: Arms, seed: int) -> tuple[Figure, ...]:
