@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from dpsynth.evaluation.table import IntArray, Table
+from dpsynth.processors import in_turn
+
+Result = TypeVar("Result")
 
 Best = Literal["lower", "higher"] | float
 """Which way is better, or the value that an indistinguishable table would have."""
@@ -103,12 +106,15 @@ class Arms:
         whole: bool = True,
     ) -> tuple[Figure, ...]:
         """The figures of a metric of (real table, other table), with their arms."""
-        found = [
-            (metric(each.test, each.synthetic), metric(each.test, each.shuffled), metric(each.test, each.real))
-            for each in self.repeats
-        ]
+        found = self.in_threes(lambda each, arm: metric(each.test, arm))
         everything = metric(self.private, self.released) if whole else {}
         return figures(found, best, everything)
+
+    def in_threes(self, work: Callable[[Repeat, Table], Result]) -> list[tuple[Result, Result, Result]]:
+        """The work of every repeat on (synthetic, shuffled, real) rows, by a thread for each processor."""
+        items = [(each, arm) for each in self.repeats for arm in (each.synthetic, each.shuffled, each.real)]
+        made = list(in_turn(lambda item: work(*item), items))
+        return [(made[place], made[place + 1], made[place + 2]) for place in range(0, len(made), 3)]
 
 
 def figures(

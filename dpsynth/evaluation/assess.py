@@ -19,7 +19,6 @@ from dpsynth.evaluation.queries import queries, query_errors
 from dpsynth.evaluation.table import Table
 from dpsynth.evaluation.tasks import Task, answered
 from dpsynth.evaluation.utility import BOOSTED, Predicted, Target
-from dpsynth.processors import in_turn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,7 +150,7 @@ def _rare(arms: Arms) -> tuple[Figure, ...]:
     def metric(real: Table, other: Table) -> dict[str, float]:
         return {**coverage.rare_coverage(real, other), **coverage.tail_shares(real, other)}
 
-    odd = figures(_in_threes(arms, lambda each, arm: coverage.outlier_share(each.test, arm, each.seed)), 1.0, {})
+    odd = figures(_learned(arms, lambda each, arm: coverage.outlier_share(each.test, arm, each.seed)), 1.0, {})
     occur: dict[str, str | float] = {
         "rare values that occur": "higher",
         "rare pairs of values that occur": "higher",
@@ -163,24 +162,22 @@ def _rare(arms: Arms) -> tuple[Figure, ...]:
 
 
 def _told_apart(arms: Arms) -> tuple[Figure, ...]:
-    found = _in_threes(arms, lambda each, arm: propensity.told_apart(each.test, arm, each.seed))
+    found = _learned(arms, lambda each, arm: propensity.told_apart(each.test, arm, each.seed))
     best = {name: 1.0 if name.startswith("pMSE") else 0.5 for name in found[0][0]}
     return figures(found, best, {})
 
 
-def _in_threes(arms: Arms, work: Callable[[Repeat, Table], Result]) -> list[tuple[Result, Result, Result]]:
-    """The work of every repeat on (synthetic, shuffled, real) rows, by a thread for each processor."""
+def _learned(arms: Arms, work: Callable[[Repeat, Table], Result]) -> list[tuple[Result, Result, Result]]:
+    """`Arms.in_threes` for work that trains models, each on one thread: threads that wait for each other are slow."""
     from threadpoolctl import threadpool_limits
 
     importlib.import_module("sklearn.ensemble")  # its threads can be limited once it is loaded
 
-    def limited(item: tuple[Repeat, Table]) -> Result:
-        with threadpool_limits(limits=1):  # threads that wait for each other are slow on a busy machine
-            return work(*item)
+    def limited(each: Repeat, arm: Table) -> Result:
+        with threadpool_limits(limits=1):
+            return work(each, arm)
 
-    items = [(each, arm) for each in arms.repeats for arm in (each.synthetic, each.shuffled, each.real)]
-    made = list(in_turn(limited, items))
-    return [(made[place], made[place + 1], made[place + 2]) for place in range(0, len(made), 3)]
+    return arms.in_threes(limited)
 
 
 # ------------------------------------------------------------------------------------------------ predictions
@@ -199,7 +196,7 @@ class _Predictions:
 def _predictions(arms: Arms, wishes: Wishes, label: str) -> _Predictions:
     target = utility.target_of(arms.private, label, wishes.positive)
     tests = {each.seed: _test_rows(each, target) for each in arms.repeats}
-    answers = _in_threes(arms, lambda each, arm: utility.trained(arm, tests[each.seed], target, each.seed))
+    answers = _learned(arms, lambda each, arm: utility.trained(arm, tests[each.seed], target, each.seed))
     said, found = [], []
     for each, three in zip(arms.repeats, answers, strict=True):
         test = tests[each.seed]

@@ -18,6 +18,7 @@ MOST_ROWS = 10_000
 """Rows that a model is trained on at most, and tested on at most."""
 
 BOOSTED = "boosted trees"
+FOREST = 30  # trees
 _FILL = -1.0
 
 
@@ -141,7 +142,7 @@ def _logistic(train: Table, names: list[str], wanted: IntArray, seed: int) -> Ca
 def _forest(train: Table, names: list[str], wanted: IntArray, seed: int) -> Callable[[Table], Any]:
     from sklearn.ensemble import RandomForestClassifier
 
-    model = RandomForestClassifier(50, min_samples_leaf=3, random_state=seed)
+    model = RandomForestClassifier(FOREST, min_samples_leaf=5, random_state=seed)
     return _classes(model.fit(for_trees(train, names, fill=_FILL), wanted), lambda table: _filled(table, names))
 
 
@@ -162,7 +163,7 @@ def _ridge(train: Table, names: list[str], wanted: FloatArray, seed: int) -> Cal
 def _forest_of_numbers(train: Table, names: list[str], wanted: FloatArray, seed: int) -> Callable[[Table], Any]:
     from sklearn.ensemble import RandomForestRegressor
 
-    model = RandomForestRegressor(50, min_samples_leaf=3, max_features=1 / 3, random_state=seed)
+    model = RandomForestRegressor(FOREST, min_samples_leaf=5, max_features=1 / 3, random_state=seed)
     model.fit(_filled(train, names), wanted)
     return lambda table: model.predict(_filled(table, names))
 
