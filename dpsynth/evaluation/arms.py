@@ -39,17 +39,12 @@ class Spread:
             return cls(math.nan, math.nan, math.nan)
         return cls(math.fsum(known) / len(known), min(known), max(known))
 
-    @property
-    def width(self) -> float:
-        """Most less least."""
-        return self.most - self.least
-
 
 @dataclass(frozen=True)
 class Figure:
     """One number with its control arms.
 
-    whole: the released table against all private rows, as other tools compute it; None where rows are held out.
+    whole: the released table against all private rows, as other tools compute it; None for figures of trained models.
     synthetic, floor, ceiling: against test halves, all with as many rows.
     """
 
@@ -62,13 +57,13 @@ class Figure:
 
     @property
     def closeness(self) -> float | None:
-        """Where synthetic rows lie between floor (0) and ceiling (1); None where chance could part these two.
+        """Where synthetic rows lie between floor (0) and ceiling (1); None where the ranges of these two overlap.
 
         Below 0: worse than shuffled columns. Above 1: nearer than private rows are to each other.
         """
         gap = self.ceiling.value - self.floor.value
-        noise = max(self.ceiling.width, self.floor.width)
-        if math.isnan(gap) or math.isnan(self.synthetic.value) or abs(gap) <= noise or gap == 0:
+        overlap = self.floor.least <= self.ceiling.most and self.ceiling.least <= self.floor.most
+        if math.isnan(gap) or math.isnan(self.synthetic.value) or overlap:
             return None
         return (self.synthetic.value - self.floor.value) / gap
 

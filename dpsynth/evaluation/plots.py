@@ -29,7 +29,7 @@ def rulers(figures: Sequence[Figure], name: str) -> Markup:
         at = each.closeness
         if at is None:
             shape += [
-                text((left + right) / 2, middle + 4, "floor and ceiling too near to tell", "middle", kind="key quiet")
+                text((left + right) / 2, middle + 4, "ranges of floor and ceiling overlap", "middle", kind="key quiet")
             ]
             continue
         ends = [_place(each, value) for value in (each.synthetic.least, each.synthetic.most)]
