@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -169,6 +170,7 @@ def _told_apart(arms: Arms) -> tuple[Figure, ...]:
 
 def _learned(arms: Arms, work: Callable[[Repeat, Table], Result]) -> list[tuple[Result, Result, Result]]:
     """`Arms.in_threes` for work that trains models, each on one thread: threads that wait for each other are slow."""
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     importlib.import_module("sklearn.ensemble")  # its threads can be limited once it is loaded
@@ -177,7 +179,9 @@ def _learned(arms: Arms, work: Callable[[Repeat, Table], Result]) -> list[tuple[
         with threadpool_limits(limits=1):
             return work(each, arm)
 
-    return arms.in_threes(limited)
+    with warnings.catch_warnings():  # a model that could be fitted a little longer is good enough to compare with
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return arms.in_threes(limited)
 
 
 # ------------------------------------------------------------------------------------------------ predictions
@@ -325,6 +329,8 @@ def _notes(arms: Arms, wishes: Wishes, found: _Predictions | None) -> list[str]:
         notes.append("The label has no positive value, so no gaps between groups were computed; name one.")
     if not wishes.protected:
         notes.append("No protected column was named, so nothing is said about groups.")
+    if len(arms.repeats) == 1:
+        notes.append("There was one repeat, so nothing shows what chance does: ask for three or more.")
     largest = max(arms.private.rows, arms.released.rows)
     if largest > 2 * propensity.MOST_ROWS:
         notes.append(

@@ -152,7 +152,8 @@ def _rows(figures: Sequence[Figure]) -> tuple[list[str], list[list[Content]]]:
 
 
 def _cell(found: Spread) -> Markup:
-    return joined(words.number(found.value), element("span", words.spread(found), class_="spread-words"))
+    spread = element("span", words.spread(found), class_="spread-words") if found.least < found.most else None
+    return joined(words.number(found.value), spread)
 
 
 def _direct(found: Evaluation) -> Markup:

@@ -135,7 +135,7 @@ def _classes(model: Any, shaped: Callable[[Table], Any]) -> Callable[[Table], An
 def _logistic(train: Table, names: list[str], wanted: IntArray, seed: int) -> Callable[[Table], Any]:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(max_iter=300, random_state=seed).fit(for_lines(train, names), wanted)
+    model = LogisticRegression(max_iter=1000, tol=1e-3, random_state=seed).fit(for_lines(train, names), wanted)
     return _classes(model, lambda table: for_lines(table, names))
 
 

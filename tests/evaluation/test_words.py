@@ -10,7 +10,6 @@ from dpsynth.evaluation import words
 from dpsynth.evaluation.arms import Figure, Spread
 from dpsynth.evaluation.fairness import Group
 
-
 DASH = "\N{EN DASH}"
 
 
