@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import stat
+import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import typer
+from sklearn import ensemble
 from typer.testing import CliRunner
 
 import dpsynth
 from dpsynth.cli.evaluate import evaluate as command
 from dpsynth.errors import DataError, ReleaseError, SettingError
+from dpsynth.evaluation import propensity, queries
 from dpsynth.evaluation.evaluation import EDITION
 
 HOSTILE = "<script>document.title='taken'</script>"
@@ -54,6 +61,19 @@ def task(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, float]:
     assert train["age"].dtype == test["age"].dtype
     assert list(train) == ["sex", HOSTILE, "age", "city", "ill"]
     return {"age": float(abs(train["age"].mean() - test["age"].mean())), "rows": float(len(train))}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_models() -> Iterator[None]:
+    """Few trees: the metrics have tests of their own, here it matters that all comes together."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, few in (("IsolationForest", {"n_estimators": 5}), ("RandomForestClassifier", {"max_depth": 4})):
+            patch.setattr(ensemble, name, partial(getattr(ensemble, name), **few))
+        for name in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"):
+            patch.setattr(ensemble, name, partial(getattr(ensemble, name), max_iter=8))
+        patch.setattr(propensity, "RELABELLINGS", 1)
+        patch.setattr(queries.queries, "__defaults__", (10,))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +121,7 @@ def test_figures_stand_between_their_arms(found: dpsynth.Evaluation) -> None:
 
 def test_the_same_seed_gives_the_same_figures(release: Path) -> None:
     one, two, other = (
-        dpsynth.evaluate(release, people(), repeats=1, seed=seed).to_json()["figures"] for seed in (3, 3, 4)
+        dpsynth.evaluate(release, people(200), repeats=1, seed=seed).to_json()["figures"] for seed in (3, 3, 4)
     )
     assert one == two
     assert one != other
@@ -190,7 +210,7 @@ def test_wishes_that_cannot_be_met_are_refused_first(release: Path, changed: dic
 
 def test_a_task_must_give_numbers(release: Path) -> None:
     with pytest.raises(SettingError, match="must return a number"):
-        dpsynth.evaluate(release, people(200), tasks=lambda _train, _test: "good", repeats=1)  # type: ignore[arg-type,return-value]
+        dpsynth.evaluate(release, people(100), tasks=lambda _train, _test: "good", repeats=1)  # type: ignore[arg-type,return-value]
 
 
 def test_tables_that_break_the_schema_or_are_tiny_are_refused_without_a_cell(release: Path) -> None:
@@ -205,7 +225,7 @@ def test_tables_that_break_the_schema_or_are_tiny_are_refused_without_a_cell(rel
 
 def test_the_command(release: Path, tmp_path: Path) -> None:
     private = tmp_path / "private.csv"
-    people().to_csv(private, index=False)
+    people(400).to_csv(private, index=False)
     arguments = [str(release), "--private", str(private), "--repeats", "1", "--no-direct"]
     refused = CliRunner().invoke(app, [*arguments, "--out", str(release / "x")])
     assert refused.exit_code == 1
@@ -218,7 +238,40 @@ def test_the_command(release: Path, tmp_path: Path) -> None:
     assert document["edition"] == EDITION
     assert document["direct"] == []
     holdout = tmp_path / "holdout.csv"
-    people(400, 9).to_csv(holdout, index=False)
+    people(200, 9).to_csv(holdout, index=False)
     asked = CliRunner().invoke(app, [*arguments, "--holdout", str(holdout), "--json"])
     assert asked.exit_code == 0, asked.output
-    assert json.loads(asked.stdout)["subject"]["holdout_rows"] == 400
+    assert json.loads(asked.stdout)["subject"]["holdout_rows"] == 200
+
+
+def _report_fixtures(name: str) -> ModuleType:
+    path = Path(__file__).parent / name
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_whole_in_a_browser(found: dpsynth.Evaluation, tmp_path: Path) -> None:
+    driver = _report_fixtures("attacks/report/test_in_browser.py")
+    measures = _report_fixtures("report/test_in_browser.py")
+    if driver.CHROMIUM is None or sys.platform == "win32":
+        pytest.skip("no Chromium is installed")
+    page = tmp_path / "evaluation.html"
+    page.write_text(found.to_html(), encoding="utf-8")
+    browser = driver.Browser(tmp_path / "profile")
+    try:
+        for width, scheme in ((360, "dark"), (1280, "light")):
+            browser.open(page, width, scheme)
+            assert browser.value("document.documentElement.scrollWidth") <= width
+            assert browser.value(measures.sticks_out(driver)) == []
+            assert browser.value(driver.CLASHES) == []
+            assert browser.value(driver.TOO_FAINT) == []
+            assert browser.value(measures.FAINT_FIGURES) == []
+            assert browser.value(measures.FAULTS_BY_EAR) == []
+            assert browser.value("document.title").startswith("Evaluation")
+            assert browser.complaints == []
+    finally:
+        browser.close()

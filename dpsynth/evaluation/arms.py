@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from dpsynth.evaluation.table import IntArray, Table
+from dpsynth.processors import in_turn
+
+Result = TypeVar("Result")
 
 Best = Literal["lower", "higher"] | float
 """Which way is better, or the value that an indistinguishable table would have."""
@@ -36,17 +39,12 @@ class Spread:
             return cls(math.nan, math.nan, math.nan)
         return cls(math.fsum(known) / len(known), min(known), max(known))
 
-    @property
-    def width(self) -> float:
-        """Most less least."""
-        return self.most - self.least
-
 
 @dataclass(frozen=True)
 class Figure:
     """One number with its control arms.
 
-    whole: the released table against all private rows, as other tools compute it; None where rows are held out.
+    whole: the released table against all private rows, as other tools compute it; None for figures of trained models.
     synthetic, floor, ceiling: against test halves, all with as many rows.
     """
 
@@ -59,13 +57,13 @@ class Figure:
 
     @property
     def closeness(self) -> float | None:
-        """Where synthetic rows lie between floor (0) and ceiling (1); None where chance could part these two.
+        """Where synthetic rows lie between floor (0) and ceiling (1); None where the ranges of these two overlap.
 
         Below 0: worse than shuffled columns. Above 1: nearer than private rows are to each other.
         """
         gap = self.ceiling.value - self.floor.value
-        noise = max(self.ceiling.width, self.floor.width)
-        if math.isnan(gap) or math.isnan(self.synthetic.value) or abs(gap) <= noise or gap == 0:
+        overlap = self.floor.least <= self.ceiling.most and self.ceiling.least <= self.floor.most
+        if math.isnan(gap) or math.isnan(self.synthetic.value) or overlap:
             return None
         return (self.synthetic.value - self.floor.value) / gap
 
@@ -103,12 +101,15 @@ class Arms:
         whole: bool = True,
     ) -> tuple[Figure, ...]:
         """The figures of a metric of (real table, other table), with their arms."""
-        found = [
-            (metric(each.test, each.synthetic), metric(each.test, each.shuffled), metric(each.test, each.real))
-            for each in self.repeats
-        ]
+        found = self.in_threes(lambda each, arm: metric(each.test, arm))
         everything = metric(self.private, self.released) if whole else {}
         return figures(found, best, everything)
+
+    def in_threes(self, work: Callable[[Repeat, Table], Result]) -> list[tuple[Result, Result, Result]]:
+        """The work of every repeat on (synthetic, shuffled, real) rows, by a thread for each processor."""
+        items = [(each, arm) for each in self.repeats for arm in (each.synthetic, each.shuffled, each.real)]
+        made = list(in_turn(lambda item: work(*item), items))
+        return [(made[place], made[place + 1], made[place + 2]) for place in range(0, len(made), 3)]
 
 
 def figures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -19,7 +20,6 @@ from dpsynth.evaluation.queries import queries, query_errors
 from dpsynth.evaluation.table import Table
 from dpsynth.evaluation.tasks import Task, answered
 from dpsynth.evaluation.utility import BOOSTED, Predicted, Target
-from dpsynth.processors import in_turn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def assess(
         figures={name: each for name, each in found.items() if each},
         columns=columns,
         relations=_matrices(arms),
-        areas=_areas(arms, wishes.area),
+        areas=area_scores(arms.private, arms.released, wishes.area, list(arms.private.sizes)) if wishes.area else {},
         direct=() if predicted is None else predicted.direct,
         groups=groups,
         groups_left_out=left_out,
@@ -107,41 +107,30 @@ def _marginals(arms: Arms, wishes: Wishes) -> tuple[Figure, ...]:
     return arms.compare(metric, {**ways, score: "higher"})  # type: ignore[dict-item]
 
 
-def _areas(arms: Arms, area: str | None) -> dict[str, float]:
-    """The score of each area by itself, the released table against all private rows, as SDNist 2.4 computes it."""
-    if area is None:
-        return {}
-    private, released = arms.private, arms.released
-    sizes = private.sizes
-    pairs = [names[1:] for names in marginals.area_sets(list(sizes), area)]
+def area_scores(private: Table, released: Table, area: str, names: Sequence[str]) -> dict[str, float]:
+    """The score of each area by itself, on pairs of the named columns, as SDNist 2.4 computes it.
+
+    Differences of shares of the whole table are summed within the area, over the area's private share; at most 1.
+    """
+    pairs = [pair for _, *pair in marginals.area_sets(names, area)]
     found = {}
     for code, word in enumerate(private.field(area).labels):
-        inside = [table.codes[area] == code for table in (private, released)]
-        if not inside[0].any():
-            continue
-        share = float(inside[0].mean())
-        off = [_within(private, released, sizes, pair, inside, share) for pair in pairs]
-        found[word] = 1000 * (1 - float(np.mean(off)))
+        inside = [table.take(table.codes[area] == code) for table in (private, released)]
+        share = inside[0].rows / private.rows
+        if share:
+            off = [_within(inside, pair, (private.rows, released.rows)) for pair in pairs]
+            found[word] = 1000 * (1 - float(np.mean([min(each, share) / share for each in off])))
     return found
 
 
-def _within(
-    private: Table,
-    released: Table,
-    sizes: Mapping[str, int],
-    pair: Sequence[str],
-    inside: Sequence[np.ndarray],
-    share: float,
-) -> float:
-    """Sum of differences of shares within an area, over its share of private rows; at most 1."""
-    cells = sizes[pair[0]] * sizes[pair[1]] if len(pair) == 2 else sizes[pair[0]]
-    counts = []
-    for table, chosen in zip((private, released), inside, strict=True):
-        cell = np.zeros(int(chosen.sum()), dtype=np.int64)
-        for name in pair:
-            cell = cell * sizes[name] + table.codes[name][chosen]
-        counts.append(np.bincount(cell, minlength=cells) / table.rows)
-    return min(float(np.abs(counts[0] - counts[1]).sum()), share) / share
+def _within(inside: Sequence[Table], pair: Sequence[str], rows: tuple[int, int]) -> float:
+    """Sum of absolute differences of counts over all rows."""
+    sizes = [inside[0].field(name).size for name in pair]
+    counts = [
+        np.bincount(each.codes[pair[0]] * sizes[-1] + each.codes[pair[-1]], minlength=sizes[0] * sizes[-1]) / total
+        for each, total in zip(inside, rows, strict=True)
+    ]
+    return float(np.abs(counts[0] - counts[1]).sum())
 
 
 def _queries(arms: Arms, seed: int) -> tuple[Figure, ...]:
@@ -162,7 +151,7 @@ def _rare(arms: Arms) -> tuple[Figure, ...]:
     def metric(real: Table, other: Table) -> dict[str, float]:
         return {**coverage.rare_coverage(real, other), **coverage.tail_shares(real, other)}
 
-    odd = figures(_in_threes(arms, lambda each, arm: coverage.outlier_share(each.test, arm, each.seed)), 1.0, {})
+    odd = figures(_learned(arms, lambda each, arm: coverage.outlier_share(each.test, arm, each.seed)), 1.0, {})
     occur: dict[str, str | float] = {
         "rare values that occur": "higher",
         "rare pairs of values that occur": "higher",
@@ -174,24 +163,25 @@ def _rare(arms: Arms) -> tuple[Figure, ...]:
 
 
 def _told_apart(arms: Arms) -> tuple[Figure, ...]:
-    found = _in_threes(arms, lambda each, arm: propensity.told_apart(each.test, arm, each.seed))
+    found = _learned(arms, lambda each, arm: propensity.told_apart(each.test, arm, each.seed))
     best = {name: 1.0 if name.startswith("pMSE") else 0.5 for name in found[0][0]}
     return figures(found, best, {})
 
 
-def _in_threes(arms: Arms, work: Callable[[Repeat, Table], Result]) -> list[tuple[Result, Result, Result]]:
-    """The work of every repeat on (synthetic, shuffled, real) rows, by a thread for each processor."""
+def _learned(arms: Arms, work: Callable[[Repeat, Table], Result]) -> list[tuple[Result, Result, Result]]:
+    """`Arms.in_threes` for work that trains models, each on one thread: threads that wait for each other are slow."""
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
     importlib.import_module("sklearn.ensemble")  # its threads can be limited once it is loaded
 
-    def limited(item: tuple[Repeat, Table]) -> Result:
-        with threadpool_limits(limits=1):  # threads that wait for each other are slow on a busy machine
-            return work(*item)
+    def limited(each: Repeat, arm: Table) -> Result:
+        with threadpool_limits(limits=1):
+            return work(each, arm)
 
-    items = [(each, arm) for each in arms.repeats for arm in (each.synthetic, each.shuffled, each.real)]
-    made = list(in_turn(limited, items))
-    return [(made[place], made[place + 1], made[place + 2]) for place in range(0, len(made), 3)]
+    with warnings.catch_warnings():  # a model that could be fitted a little longer is good enough to compare with
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return arms.in_threes(limited)
 
 
 # ------------------------------------------------------------------------------------------------ predictions
@@ -210,7 +200,7 @@ class _Predictions:
 def _predictions(arms: Arms, wishes: Wishes, label: str) -> _Predictions:
     target = utility.target_of(arms.private, label, wishes.positive)
     tests = {each.seed: _test_rows(each, target) for each in arms.repeats}
-    answers = _in_threes(arms, lambda each, arm: utility.trained(arm, tests[each.seed], target, each.seed))
+    answers = _learned(arms, lambda each, arm: utility.trained(arm, tests[each.seed], target, each.seed))
     said, found = [], []
     for each, three in zip(arms.repeats, answers, strict=True):
         test = tests[each.seed]
@@ -339,6 +329,8 @@ def _notes(arms: Arms, wishes: Wishes, found: _Predictions | None) -> list[str]:
         notes.append("The label has no positive value, so no gaps between groups were computed; name one.")
     if not wishes.protected:
         notes.append("No protected column was named, so nothing is said about groups.")
+    if len(arms.repeats) == 1:
+        notes.append("There was one repeat, so nothing shows what chance does: ask for three or more.")
     largest = max(arms.private.rows, arms.released.rows)
     if largest > 2 * propensity.MOST_ROWS:
         notes.append(

@@ -11,6 +11,7 @@ from dpsynth.evaluation.evaluation import EDITION, SECTIONS, ColumnGaps, Evaluat
 from dpsynth.evaluation.fairness import Group
 from dpsynth.markup import Content, Markup, document, element, foreign, joined, page_head
 from dpsynth.report.tables import facts, figure, marked, points, table
+from dpsynth.report.words import moment
 
 MOST_GROUPS = 60
 
@@ -63,7 +64,7 @@ def _head(found: Evaluation) -> Markup:
         f"{subject.rows:,} synthetic rows",
         f"{subject.private_rows:,} private rows",
         f"{subject.columns} columns",
-        f"evaluated {subject.created}",
+        f"evaluated {moment(subject.created)}",
     ]
     dot = " \N{MIDDLE DOT} "
     return joined(
@@ -151,7 +152,8 @@ def _rows(figures: Sequence[Figure]) -> tuple[list[str], list[list[Content]]]:
 
 
 def _cell(found: Spread) -> Markup:
-    return joined(words.number(found.value), element("span", words.spread(found), class_="spread-words"))
+    spread = element("span", words.spread(found), class_="spread-words") if found.least < found.most else None
+    return joined(words.number(found.value), spread)
 
 
 def _direct(found: Evaluation) -> Markup:

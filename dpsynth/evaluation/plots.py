@@ -29,7 +29,7 @@ def rulers(figures: Sequence[Figure], name: str) -> Markup:
         at = each.closeness
         if at is None:
             shape += [
-                text((left + right) / 2, middle + 4, "floor and ceiling too near to tell", "middle", kind="key quiet")
+                text((left + right) / 2, middle + 4, "ranges of floor and ceiling overlap", "middle", kind="key quiet")
             ]
             continue
         ends = [_place(each, value) for value in (each.synthetic.least, each.synthetic.most)]
@@ -194,20 +194,12 @@ def relations(
     """Cramer's V of all pairs: private above the diagonal, synthetic below it; the darker, the stronger."""
     count = min(len(columns), MOST_COLUMNS)
     edge = min(22.0, 540 / count)
-    left, top = 150, 104
+    left, top = 160, 24
     shape: list[Markup] = []
     for i in range(count):
         y = top + edge * i
-        shape += [text(left - 8, y + edge / 2 + 4, shortened(columns[i], 20), "end")]
-        x = left + edge * (i + 0.5)
-        label = element(
-            "text",
-            shortened(columns[i], 16),
-            x=rounded(x + 4),
-            y=top - 8,
-            transform=f"rotate(-55 {rounded(x)} {top - 8})",
-        )
-        shape += [label]
+        shape += [text(left - 8, y + edge / 2 + 4, f"{shortened(columns[i], 18)}  {i + 1}", "end")]
+        shape += [text(left + edge * (i + 0.5), top - 8, str(i + 1), "middle", kind="key")]
         for j in range(count):
             if i == j:
                 continue

@@ -54,7 +54,7 @@ def _linear_auc(real: Table, other: Table, names: list[str], marks: IntArray, he
     from sklearn.metrics import roc_auc_score
 
     rows = sparse.vstack([for_lines(each, names) for each in (real, other)]).tocsr()
-    model = LogisticRegression(max_iter=300).fit(rows[~held], marks[~held])
+    model = LogisticRegression(max_iter=1000, tol=1e-3).fit(rows[~held], marks[~held])
     return float(roc_auc_score(marks[held], model.decision_function(rows[held])))
 
 

@@ -35,16 +35,32 @@ def associations(table: Table) -> FloatArray:
 
 def rank_correlations(table: Table) -> FloatArray:
     """Spearman's correlation of ordered columns, over the rows where both are present; NaN where one is constant."""
-    import pandas as pd
+    places = [_places(table.values[name]) for name in table.ordered]
+    found = np.eye(len(places))
+    for (i, one), (j, other) in itertools.combinations(enumerate(places), 2):
+        both = (one >= 0) & (other >= 0)
+        found[i, j] = found[j, i] = _correlation(_ranks(one[both]), _ranks(other[both]))
+    return found
 
-    values = {name: table.values[name] for name in table.ordered}
-    if not values:
-        return np.zeros((0, 0))
-    ranked = pd.DataFrame(values).rank()
-    whole = ~ranked.isna().to_numpy().any()
-    # Ranks of whole columns are the ranks of every pair of them; with missing cells each pair is ranked by itself.
-    matrix = ranked.corr() if whole else pd.DataFrame(values).corr(method="spearman")
-    return np.asarray(matrix, dtype=np.float64)
+
+def _places(values: FloatArray) -> IntArray:
+    """Where each value stands among the distinct ones, from 0; -1 where missing."""
+    known = np.unique(values[~np.isnan(values)])
+    places = np.searchsorted(known, values)
+    return np.where(np.isnan(values), -1, places)
+
+
+def _ranks(places: IntArray) -> FloatArray:
+    """Ranks among the given rows, equal values at their mean rank; counting spares sorting each pair anew."""
+    counts = np.bincount(places)
+    middle: FloatArray = np.cumsum(counts) - (counts - 1) / 2
+    return np.asarray(middle[places], dtype=np.float64)
+
+
+def _correlation(one: FloatArray, other: FloatArray) -> float:
+    if len(one) < 2 or one.min() == one.max() or other.min() == other.max():
+        return math.nan
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 def relation_errors(real: Table, other: Table) -> dict[str, float]:

@@ -18,6 +18,7 @@ MOST_ROWS = 10_000
 """Rows that a model is trained on at most, and tested on at most."""
 
 BOOSTED = "boosted trees"
+FOREST = 30  # trees
 _FILL = -1.0
 
 
@@ -134,14 +135,14 @@ def _classes(model: Any, shaped: Callable[[Table], Any]) -> Callable[[Table], An
 def _logistic(train: Table, names: list[str], wanted: IntArray, seed: int) -> Callable[[Table], Any]:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(max_iter=300, random_state=seed).fit(for_lines(train, names), wanted)
+    model = LogisticRegression(max_iter=1000, tol=1e-3, random_state=seed).fit(for_lines(train, names), wanted)
     return _classes(model, lambda table: for_lines(table, names))
 
 
 def _forest(train: Table, names: list[str], wanted: IntArray, seed: int) -> Callable[[Table], Any]:
     from sklearn.ensemble import RandomForestClassifier
 
-    model = RandomForestClassifier(50, min_samples_leaf=3, random_state=seed)
+    model = RandomForestClassifier(FOREST, min_samples_leaf=5, random_state=seed)
     return _classes(model.fit(for_trees(train, names, fill=_FILL), wanted), lambda table: _filled(table, names))
 
 
@@ -162,7 +163,7 @@ def _ridge(train: Table, names: list[str], wanted: FloatArray, seed: int) -> Cal
 def _forest_of_numbers(train: Table, names: list[str], wanted: FloatArray, seed: int) -> Callable[[Table], Any]:
     from sklearn.ensemble import RandomForestRegressor
 
-    model = RandomForestRegressor(50, min_samples_leaf=3, max_features=1 / 3, random_state=seed)
+    model = RandomForestRegressor(FOREST, min_samples_leaf=5, max_features=1 / 3, random_state=seed)
     model.fit(_filled(train, names), wanted)
     return lambda table: model.predict(_filled(table, names))
 

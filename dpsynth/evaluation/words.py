@@ -6,8 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dpsynth.evaluation.arms import Figure, Spread
     from dpsynth.evaluation.evaluation import Evaluation
+    from dpsynth.evaluation.fairness import Group
 
 TITLE = "Evaluation of a synthetic table"
 HOW_TO_READ = (
@@ -117,11 +120,19 @@ def headline(found: Evaluation) -> list[str]:
                 f" ({each.name.split(',')[0]}) on private rows; trained on private rows"
                 f" {number(each.ceiling.value)}, on shuffled columns {number(each.floor.value)}."
             )
-    absent = [each for each in found.groups if each.verdict == "absent"]
-    off = [each for each in found.groups if each.verdict.startswith("too")]
     if found.groups:
-        said.append(
-            f"Of {len(found.groups)} groups {len(absent)} do not occur among synthetic rows, and {len(off)} occur more"
-            " or less often beyond chance."
-        )
+        said.append(represented(found.groups))
     return said
+
+
+def represented(groups: Sequence[Group]) -> str:
+    """How many groups are absent, too few or too many among synthetic rows."""
+    kinds = {
+        "do not occur among synthetic rows": sum(each.verdict == "absent" for each in groups),
+        "occur less often than among private rows": sum(each.verdict == "too few" for each in groups),
+        "occur more often": sum(each.verdict == "too many" for each in groups),
+    }
+    off = [f"{count} {what}" for what, count in kinds.items() if count]
+    if not off:
+        return f"All {len(groups)} groups occur among synthetic rows as often as among private rows, within chance."
+    return f"Of {len(groups)} groups {', '.join(off)}, beyond chance."

@@ -33,6 +33,7 @@ def test_closeness_goes_from_floor_to_ceiling() -> None:
 
 def test_where_chance_parts_the_arms_nothing_is_said() -> None:
     assert Figure("x", "lower", spread(0.1), spread(0.12, 0.05), spread(0.1)).closeness is None
+    assert Figure("x", "lower", spread(0.1), spread(0.12, 0.03), spread(0.1)).closeness == pytest.approx(1)
     assert Figure("x", "lower", spread(0.1), spread(0.1), spread(0.1)).closeness is None
     assert Figure("x", "lower", spread(math.nan), spread(0.2), spread(0.1)).closeness is None
 

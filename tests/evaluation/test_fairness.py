@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, false_discovery_control
 
@@ -16,6 +16,7 @@ from dpsynth.evaluation.fairness import adjusted, courses, gaps, groups, log_dis
 from dpsynth.evaluation.table import Table
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_the_correction_is_scipys(p_values: list[float]) -> None:
     assert adjusted(p_values) == pytest.approx(false_discovery_control(p_values).tolist())

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dpsynth
@@ -49,6 +49,7 @@ def test_many_values_are_cut_by_the_first_table_and_a_spike_stands_alone() -> No
     assert one.field("x").labels[-1] == MISSING
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 10_000), min_size=30, max_size=200))
 def test_cells_follow_the_order_of_values(values: list[int]) -> None:
     table = coded(NUMBER, [rows(x=values)])[0]
