@@ -46,6 +46,7 @@ def test_more_epsilon_is_less_error_and_more_rows_too() -> None:
     assert few.at[0].total.mean > many.at[0].total.mean
     assert few.at[0].total.least <= few.at[0].total.mean <= few.at[0].total.greatest
     assert (few.delta, many.delta) == (default_delta(300), default_delta(30_000)) == (1e-6, 1e-8)
+    assert few.to_pandas().loc[0.2, "total"] == few.at[0].total.mean
     document = json.loads(json.dumps(few.to_json()))
     assert document["at"][0]["total"]["mean"] == few.at[0].total.mean
 
