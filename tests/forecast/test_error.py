@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import dpsynth
-from dpsynth.errors import SettingError
-from dpsynth.forecast.error import ErrorAt, ErrorForecast, Expected, default_delta, shrinkage
+from dpsynth.errors import PlanTooLargeError, SettingError
+from dpsynth.forecast.error import ErrorAt, ErrorForecast, Expected, default_delta
 from dpsynth.privacy.calibration import budget_from
 from dpsynth.selftest import mixed_schema
 
@@ -31,9 +31,9 @@ def test_the_noise_of_one_count_is_forecast_as_it_is(monkeypatch: pytest.MonkeyP
     rows, stddev = 4_000, 1 / budget_from(0.2, 1e-6).mu
     low, high = (math.sqrt(2 / math.pi) * stddev * part / rows for part in (math.sqrt(0.5), 1.0))
     assert 0.6 * low < one_way(rows) < 1.4 * high
-    monkeypatch.setattr(sys.modules["dpsynth.forecast.error"], "MOST_ROWS", 400)
+    monkeypatch.setattr(sys.modules["dpsynth.forecast.standing"], "MOST_ROWS", 400)
     # What a dozen draws of one count say of chance is chance itself: it is tested by itself below.
-    monkeypatch.setattr(sys.modules["dpsynth.forecast.error"], "shrinkage", lambda *_, **__: 1.0)
+    monkeypatch.setattr(sys.modules["dpsynth.forecast.standing"], "shrinkage", lambda *_, **__: 1.0)
     by_replacing = one_way(rows, relation="replace-one")  # a tenth of the rows, a tenth of the noise
     assert 0.6 * low * math.sqrt(2) < by_replacing < 1.4 * high * math.sqrt(2)
 
@@ -66,18 +66,6 @@ def test_every_kind_of_column_and_a_unit_are_forecast_the_same_each_time() -> No
     assert seen[-1] == 1.0
 
 
-@pytest.mark.parametrize(("steady", "chance"), [(0.02, 3.0), (0.0, 3.0), (0.02, 0.0)])
-def test_a_square_that_falls_with_the_rows_is_followed_exactly(steady: float, chance: float) -> None:
-    many, few, whole = (math.sqrt(steady**2 + chance / rows) for rows in (16_000, 4_000, 10**6))
-    assert shrinkage([many], [few], sizes=(16_000, 4_000, 10**6)) * many == pytest.approx(whole, rel=1e-9)
-
-
-def test_an_extrapolation_never_leaves_what_was_seen() -> None:
-    assert 0 <= shrinkage([0.1], [0.9], sizes=(100, 25, 10**9)) < 1e-3
-    assert shrinkage([0.9], [0.1], sizes=(100, 25, 10**9)) == 1
-    assert shrinkage([0.0], [0.1], sizes=(100, 25, 10**9)) == 1
-
-
 def forecast_of(*totals: tuple[float, float]) -> ErrorForecast:
     flat = Expected(0.1, 0.1, 0.1)
     at = [
@@ -106,3 +94,9 @@ def test_the_epsilon_for_an_error_lies_on_the_line_between() -> None:
 def test_what_cannot_be_forecast_is_refused(wrong: dict[str, object], named: str) -> None:
     with pytest.raises(SettingError, match=named):
         dpsynth.forecast_error(COINS, **{"rows": 100, **wrong})  # type: ignore[arg-type]
+
+
+def test_a_plan_that_is_too_large_is_refused_before_anything_is_made_up() -> None:
+    wide = dpsynth.Schema([dpsynth.Categorical(name, values=range(300_000)) for name in "ab"])
+    with pytest.raises(PlanTooLargeError):
+        dpsynth.forecast_error(wide, rows=10**9, synthesizer="mst", settings={"memory_limit_bytes": 10**9})
