@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 EPSILONS = (0.3, 1.0, 3.0)
 DRAWS = 4
-HOW_NEAR = "totals came within 25% on three real tables that were held back, within 40% on those it was set by"
+HOW_NEAR = (
+    "of four real tables held back, two came within 21%, one within 38%; where long lists of codes are mostly unused,"
+    " errors were half of what was forecast"
+)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """Few made-up rows that stand for many, with the noise that they have for their number.
 
-Noise of standard deviation s on counts of n rows does to their shares what noise of
-s m / n does on m rows, so a run of m rows at n / m times the mu has the same noise for its size. What differs is
-chance: which rows a table happens to hold, which no model of few numbers follows. The square of a distance is about one
-part for noise and model and one that falls as 1 / m. So a second run on a quarter of the rows tells the two apart, and
-n takes the place of m in the second. (Measured: from 5,000 and 20,000 rows to 40,000 this was within 6 % of a run on
-all rows, where 20,000 alone were 15 to 27 % too much.)
+Noise of standard deviation s on counts of n rows does to their shares what noise of s m / n does on m rows, so a run of
+m rows at n / m times the mu has the same noise for its size. What differs is chance: which rows a table happens to
+hold, which no model of few numbers follows. The square of a distance is about one part for noise and model and one that
+falls as 1 / m. So a second run on a quarter of the rows tells the two apart, and n takes the place of m in the second.
+(Measured: from 5,000 and 20,000 rows to 40,000 this was within 6 % of a run on all rows, where 20,000 alone were 15 to
+27 % too much.)
 """
 
 from __future__ import annotations
