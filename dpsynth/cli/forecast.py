@@ -86,9 +86,11 @@ def forecast(
 
 
 def _print(made: ErrorForecast) -> None:
+    from dpsynth.forecast.error import HOW_NEAR
+
     stand = "" if made.simulated_rows == made.rows else f" of {made.simulated_rows:,} rows that stand for as many"
     print_table(
-        ("epsilon", "one-way", "two-way", "three-way", "total", "from to", "a count of two columns is off by"),
+        ("epsilon", "one-way", "two-way", "three-way", "total", "range", "count of a pair, off by"),
         [
             (
                 f"{each.epsilon:g}",
@@ -103,11 +105,11 @@ def _print(made: ErrorForecast) -> None:
     names = list(dict.fromkeys(each.synthesizer for each in made.at))
     typer.echo(f"tried on: {made.draws} made-up tables{stand}, with {', '.join(names)}; no data was read")
     typer.echo("means:    at 0.05, 5 of 100 rows would have to change for tables of counts to agree")
-    typer.echo("near:     real tables of one kind differ; on three that were held back, totals came within 30%")
+    typer.echo(f"near:     {HOW_NEAR}")
 
 
 def _range(total: Expected) -> str:
-    return f"{total.least:.3f} to {total.greatest:.3f}"
+    return f"{total.least:.3f}-{total.greatest:.3f}"
 
 
 def _print_wanted(made: ErrorForecast, wanted: float, reaches: float | None) -> None:

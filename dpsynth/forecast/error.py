@@ -3,10 +3,6 @@
 The synthesizer that would run is run, with its whole budget, on a few made-up tables (`tables`), and what it makes is
 held against them. So the forecast knows the noise, the model and its limits exactly, and the private table only as one
 more of its kind: real tables differ from each other by more than draws of one synthesizer on one table do.
-
-Many rows are stood for by fewer. Noise of standard deviation s on counts of n rows does to their shares what noise of
-s m / n does on m rows, so a run of m rows at n / m times the mu has the same noise for its size. What differs is the
-chance of which rows a table holds, which is larger in the smaller table: the forecast then errs on the high side.
 """
 
 from __future__ import annotations
@@ -16,17 +12,16 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dpsynth.engine import Request, run_request, settle
+from dpsynth.engine import Request, plan_request, run_request, settle
 from dpsynth.errors import SettingError
 from dpsynth.forecast.distance import Distances, Measured
+from dpsynth.forecast.standing import at_full_size, first_rows, sizes_for, standing_for
 from dpsynth.forecast.tables import simulated_table
-from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.randomness import InsecureTestEntropy
-from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.memory import MemoryCounter
 from dpsynth.private.table import PrivateTable, Rows
 from dpsynth.private.ticked import Ticked, ticked
@@ -34,10 +29,15 @@ from dpsynth.schema.schema import Schema
 from dpsynth.session import Session
 from dpsynth.synthesizers.synthesizer import no_progress
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 EPSILONS = (0.3, 1.0, 3.0)
 DRAWS = 4
-MOST_ROWS = 20_000
-"""Rows of a made-up table; more are stood for by these."""
+HOW_NEAR = (
+    "of four real tables held back, two came within 21%, one within 38%; where long lists of codes are mostly unused,"
+    " errors were half of what was forecast"
+)
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class ErrorAt:
     counts: tuple[Expected, Expected, Expected]
 
     @classmethod
-    def of(cls, epsilon: float, synthesizer: str, found: Sequence[Distances], scale: float) -> ErrorAt:
-        """What the runs at one epsilon came to; scale: rows that each row of a made-up table stands for."""
-        counts = [Expected.of([scale * each.counts[ways] for each in found]) for ways in range(3)]
+    def of(cls, epsilon: float, synthesizer: str, found: Sequence[Distances]) -> ErrorAt:
+        """What the runs at one epsilon came to."""
+        counts = [Expected.of([each.counts[ways] for each in found]) for ways in range(3)]
         return cls(
             epsilon,
             synthesizer,
@@ -119,6 +119,26 @@ class ErrorForecast:
                 return float(one.epsilon * (other.epsilon / one.epsilon) ** part)
         return None
 
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each epsilon: synthesizer, mean distances, least and greatest total, error of two-way counts."""
+        import pandas as pd
+
+        rows = [
+            {
+                "epsilon": each.epsilon,
+                "synthesizer": each.synthesizer,
+                "one_way": each.one_way.mean,
+                "two_way": each.two_way.mean,
+                "three_way": each.three_way.mean,
+                "total": each.total.mean,
+                "total_least": each.total.least,
+                "total_greatest": each.total.greatest,
+                "two_way_count_error": each.counts[1].mean,
+            }
+            for each in self.at
+        ]
+        return pd.DataFrame(rows).set_index("epsilon")
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values, with the same names."""
         document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
@@ -153,22 +173,23 @@ def forecast_error(
         raise SettingError("epsilons must hold at least one; got none; try epsilons=[0.3, 1, 3]")
     delta = default_delta(rows) if delta is None else delta
     requests = [settle(schema, epsilon=each, delta=delta, **options) for each in sorted({float(e) for e in epsilons})]
-    simulated = min(rows, MOST_ROWS)
-    runs = [_standing_for(request, rows, simulated) for request in requests]
-    show = progress or no_progress
-    found: list[list[Distances]] = [[] for _ in runs]
+    for request in requests:
+        plan_request(request)  # refuses what is too large
+    sizes = sizes_for(rows)
+    show, steps = progress or no_progress, draws * len(requests)
+    found: list[list[list[Distances]]] = [[[] for _ in sizes] for _ in requests]
     for draw in range(draws):
-        table = simulated_table(schema, simulated, np.random.default_rng((seed, draw)))
-        measured = Measured(table)
-        for place, run in enumerate(runs):
-            show(
-                f"table {draw + 1} of {draws}, epsilon {run.epsilon:g}",
-                (draw * len(runs) + place) / (draws * len(runs)),
-            )
-            found[place].append(measured.distances(_made(table, run, seed * draws + draw)))
+        table = simulated_table(schema, sizes[0], np.random.default_rng((seed, draw)))
+        for place, request in enumerate(requests):
+            show(f"table {draw + 1} of {draws}, epsilon {request.epsilon:g}", (draw * len(requests) + place) / steps)
+            for runs, size in zip(found[place], sizes, strict=True):
+                runs.append(_distances(first_rows(table, size), request, rows, seed * draws + draw))
     show("done", 1.0)
-    at = [ErrorAt.of(run.epsilon, run.name, each, rows / simulated) for run, each in zip(runs, found, strict=True)]
-    return ErrorForecast(rows, delta, simulated, draws, tuple(at))
+    at = [
+        ErrorAt.of(request.epsilon, request.name, at_full_size(runs, sizes, rows))
+        for request, runs in zip(requests, found, strict=True)
+    ]
+    return ErrorForecast(rows, delta, sizes[0], draws, tuple(at))
 
 
 def default_delta(rows: int) -> float:
@@ -180,16 +201,12 @@ def default_delta(rows: int) -> float:
     return float(f"1e{math.floor(-3 - math.log10(max(rows, 1)))}")
 
 
-def _standing_for(request: Request, rows: int, simulated: int) -> Request:
-    """The request on made-up rows by themselves, at a mu that makes the noise as large for their number."""
-    mu = request.budget.mu * rows / (simulated * request.unit.max_rows)
-    public_rows = None if request.schema.public_rows is None else simulated
-    return dataclasses.replace(
-        request,
-        schema=dataclasses.replace(request.schema, public_rows=public_rows),
-        unit=PrivacyUnit(request.unit.relation),
-        budget=Cost.of_mu(mu, request.budget.delta),
-    )
+def _distances(table: Ticked, request: Request, rows: int, seed: int) -> Distances:
+    """How far a release of a made-up table lies from it, with noise as for `rows` rows; counts in those rows."""
+    standing = standing_for(request, rows, table.rows)
+    found = Measured(table).distances(_made(table, standing, seed))
+    one, two, three = (each * rows / table.rows for each in found.counts)
+    return dataclasses.replace(found, counts=(one, two, three))
 
 
 def _made(table: Ticked, request: Request, seed: int) -> Ticked:

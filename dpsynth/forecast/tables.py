@@ -30,15 +30,17 @@ IntArray = npt.NDArray[np.int64]
 class Habits:
     """What tables of people have in common, as the constants of the drawing.
 
-    spread: least and most standard deviation of the logarithms of a column's shares. lopsided: of columns, how many
-    have one value in nearly all rows. hidden: factors that all columns share; hidden_share: the mean part of a
-    column's variance that is theirs. kin: of columns, how many are nearly a function of another one; weak_share: the
-    mean part of the variance that an earlier column explains in the others. paired: of columns, how many hang on
-    two others together. heaped: of columns of numbers, how many have few distinct values. missing: the mean
-    share of missing cells in columns that allow them.
+    spread: least and most standard deviation of the logarithms of a column's shares; long_list: how much it grows with
+    the logarithm of the number of labels, beyond 30, since long lists have many labels that few rows hold. lopsided: of
+    columns, how many have one value in nearly all rows. hidden: factors that all columns share; hidden_share: the mean
+    part of a column's variance that is theirs. kin: of columns, how many are nearly a function of another one;
+    weak_share: the mean part of the variance that an earlier column explains in the others. paired: of columns, how
+    many hang on two others together. heaped: of columns of numbers, how many have few distinct values. missing: the
+    mean share of missing cells in columns that allow them.
     """
 
     spread: tuple[float, float] = (0.3, 1.8)
+    long_list: float = 0.5
     lopsided: float = 0.08
     hidden: int = 2
     hidden_share: float = 0.35
@@ -52,6 +54,7 @@ class Habits:
 HABITS = Habits()
 # Groups into which a column is cut where another one hangs on it.
 _GROUPS = 12
+_LONG_LIST = 30
 _OPEN_VALUES = (8, 60)
 """Least and most distinct values of an open column."""
 
@@ -144,7 +147,8 @@ def _distinct(column: Column, rng: np.random.Generator) -> int:
 
 def _shares(count: int, rng: np.random.Generator, habits: Habits) -> FloatArray:
     """Shares of labels: log-normal, as far apart as the habits say; or nearly all in one."""
-    logs = rng.uniform(*habits.spread) * rng.standard_normal(count)
+    spread = rng.uniform(*habits.spread) + habits.long_list * math.log(max(count / _LONG_LIST, 1.0))
+    logs = spread * rng.standard_normal(count)
     shares: FloatArray = np.exp(logs - logs.max())
     shares /= shares.sum()
     if rng.random() < habits.lopsided:
