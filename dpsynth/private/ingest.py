@@ -27,6 +27,7 @@ from dpsynth.privacy.randomness import EntropySource
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.bounding import bounded_rows
 from dpsynth.private.columns import rows_of, without_texts
+from dpsynth.private.constraints import broken_constraints
 from dpsynth.private.files import Data, Opened, open_table
 from dpsynth.private.pooling import cells_digest, draw_pool
 from dpsynth.private.streaming import no_progress, streamed, streamed_problems
@@ -132,6 +133,8 @@ def _at(rows: Rows, places: NDArray[np.intp]) -> Rows:
 def check(data: Data, schema: Schema, unit: str | None = None) -> tuple[Problem, ...]:
     """Every rule of the schema that the data breaks; empty when it fits. For the steward's eyes, without cells.
 
+    Where no column breaks a rule of its own, constraints that some rows break are named too; a run takes such rows in.
+    Of rows that stay in a warehouse constraints are not checked, and of those read batch by batch not `Unique`.
     unit: the column that says whose row it is, when the run will have one; it must name a unit in every row.
     """
     warehouse = Warehouse.of(data)
@@ -140,7 +143,8 @@ def check(data: Data, schema: Schema, unit: str | None = None) -> tuple[Problem,
     opened = open_table(data, _names(schema, unit))
     if _on_disk(opened, RowsIn.AUTO):
         return streamed_problems(opened, _counted(schema), schema, unit)
-    return _converted(opened, schema, PrivacyUnit(column=unit))[1]
+    rows, problems, _ = _converted(opened, schema, PrivacyUnit(column=unit))
+    return problems or tuple(broken_constraints(schema, rows.in_memory(), rows.labels, whole=True))
 
 
 def _on_disk(opened: Opened, rows_in: RowsIn) -> bool:

@@ -11,13 +11,14 @@ whole table has been read and found to fit its schema.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from dpsynth.errors import DataError, Problem
 from dpsynth.privacy.randomness import EntropySource
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.columns import Cells, rows_of, without_texts
+from dpsynth.private.constraints import broken_constraints
 from dpsynth.private.files import Opened
 from dpsynth.private.partitions import SpooledUnits
 from dpsynth.private.spool import Spool, SpooledColumn, compacted
@@ -29,6 +30,9 @@ from dpsynth.schema.columns import Column
 from dpsynth.schema.schema import Schema
 
 SECRET_WORDS = 4
+
+Labels = Mapping[str, Mapping[str, int]]
+"""Of each column, from label to tick, in the order of ticks."""
 
 
 def no_progress(fraction: float) -> None:
@@ -66,7 +70,10 @@ def streamed(
                 units.append(keys)
             return bool(named.all())
 
-        count, labels, problems = _taken_in(opened, columns, schema, unit.column, keep, keep_units, progress)
+        def say(labels: Labels, done: float) -> None:
+            progress(done)
+
+        count, labels, problems = _taken_in(opened, columns, schema, unit.column, keep, keep_units, say)
         if problems:
             raise DataError("the data does not fit its schema:", problems)
         if units is not None:
@@ -88,15 +95,24 @@ def streamed(
 def streamed_problems(
     opened: Opened, columns: Sequence[Column], schema: Schema, unit_column: str | None
 ) -> tuple[Problem, ...]:
-    """Every broken rule, and nothing kept."""
+    """Every broken rule, and nothing kept; else the constraints that some rows break."""
+    batch: dict[str, Ticks] = {}
+    constraints: dict[Problem, None] = {}
 
     def keep(name: str, converted: Ticks) -> None:
-        pass
+        batch[name] = converted
+
+    def look(labels: Labels, done: float) -> None:
+        if len(batch) == len(columns):  # no column has broken a rule of its own
+            listed = {name: tuple(own) for name, own in labels.items()}
+            constraints.update(dict.fromkeys(broken_constraints(schema, batch, listed, whole=False)))
+        batch.clear()
 
     def keep_units(cells: Cells) -> bool:
         return bool(unit_keys(cells, b"")[1].all())
 
-    return _taken_in(opened, columns, schema, unit_column, keep, keep_units, no_progress)[2]
+    problems = _taken_in(opened, columns, schema, unit_column, keep, keep_units, look)[2]
+    return problems or tuple(constraints)
 
 
 def _taken_in(
@@ -106,11 +122,12 @@ def _taken_in(
     unit_column: str | None,
     keep: Callable[[str, Ticks], None],
     keep_units: Callable[[Cells], bool],
-    progress: Callable[[float], None],
+    after_batch: Callable[[Labels, float], None],
 ) -> tuple[int, dict[str, dict[str, int]], tuple[Problem, ...]]:
     """Number of rows, labels and broken rules, once every batch has been handed on as ticks.
 
-    keep_units: takes the cells that name units, and says whether all of them do.
+    keep_units: takes the cells that name units, and says whether all of them do. after_batch: called with the labels
+    so far and the fraction done.
     """
     missing = frozenset(schema.missing_values)
     labels: dict[str, dict[str, int]] = {column.name: {} for column in columns}
@@ -131,7 +148,7 @@ def _taken_in(
             if unit_column is not None and unit_column in cells:
                 all_named = keep_units(without_texts(cells[unit_column], missing)) and all_named
             rows += next(map(rows_of, cells.values()), 0)
-            progress(done)
+            after_batch(labels, done)
     problems = [*opened.problems, *(problem for column in columns for problem in in_order(broken[column.name]))]
     if unit_column is not None and not all_named:
         problems.append(Problem(NO_UNIT, column=unit_column, rule="unit"))
