@@ -82,7 +82,7 @@ def evaluate(
     held = None if holdout is None else _read(holdout, schema, "holdout")
     draws = [made.table, *(made.sample(made.rows, seed=seed + place) for place in range(1, repeats))]
     drawn = [ticked(each, schema) for each in draws]
-    tables = coded(schema, [rows, *([] if held is None else [held]), *drawn])
+    tables = coded(schema, [rows, *([] if held is None else [held]), *drawn], private=1 if held is None else 2)
     others = tables[1:] if held is None else tables[2:]
     split = arms(tables[0], others[0], others[1:], None if held is None else tables[1], repeats=repeats, seed=seed)
     _require_value(tables[0], label, positive)

@@ -116,8 +116,12 @@ class Table:
         return replace(self, codes=codes, values=values)
 
 
-def coded(schema: Schema, tables: Sequence[Rows]) -> tuple[Table, ...]:
-    """All tables in the same codes; the first decides how numbers are cut."""
+def coded(schema: Schema, tables: Sequence[Rows], private: int = 1) -> tuple[Table, ...]:
+    """All tables in the same codes; the first decides how numbers are cut.
+
+    private: how many of them, from the first, are private. A label of an open column that no other table holds was
+    not released: it has a code like any other, and no name.
+    """
     fields, codes, values = [], [dict[str, IntArray]() for _ in tables], [dict[str, FloatArray]() for _ in tables]
     for column in schema.columns:
         if isinstance(column, Identifier):
@@ -129,7 +133,9 @@ def coded(schema: Schema, tables: Sequence[Rows]) -> tuple[Table, ...]:
             for place, each in enumerate(ticks):
                 values[place][column.name] = _values(column, each)
         else:
-            field, found = _labelled(column, ticks, [table.labels.get(column.name) for table in tables], missing)
+            field, found = _labelled(
+                column, ticks, [table.labels.get(column.name) for table in tables], missing, private
+            )
         fields.append(field)
         for place, each in enumerate(found):
             codes[place][column.name] = each
@@ -137,7 +143,7 @@ def coded(schema: Schema, tables: Sequence[Rows]) -> tuple[Table, ...]:
 
 
 def _labelled(
-    column: Column, ticks: Sequence[IntArray], lists: Sequence[tuple[str, ...] | None], missing: bool
+    column: Column, ticks: Sequence[IntArray], lists: Sequence[tuple[str, ...] | None], missing: bool, private: int
 ) -> tuple[Field, list[IntArray]]:
     """Codes are the schema's labels, or the labels of all tables in one list."""
     declared = lists[0] is None
@@ -146,7 +152,11 @@ def _labelled(
     for each, labels in zip(ticks, lists, strict=True):
         own = each if labels is None else np.array([*(known.setdefault(one, len(known)) for one in labels), -1])[each]
         found.append(own.astype(np.int64))
-    named = (*known, *([MISSING] if missing else []))
+    released = {label for labels in lists[private:] for label in labels or ()}
+    words = [
+        word if declared or word in released else f"(value {place}, not released)" for word, place in known.items()
+    ]
+    named = (*words, *([MISSING] if missing else []))
     return Field(column.name, False, named, missing, public=declared), [
         np.where(each < 0, len(known), each) for each in found
     ]

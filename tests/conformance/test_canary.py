@@ -315,6 +315,9 @@ def good_commands(sweep: Sweep) -> None:
     written = ("--out", steward / "audit", "--public", out / "public", "--resume", steward / "resume")
     sweep.add("audit", *audit, *written, "--progress", "--json", code=None)
     sweep.add("audit-holdout", "audit", out / "direct", "--private", private / "table.csv", *quick[:2], code=None)
+    compared = ("--private", private / "table.csv", "--label", "sex", "--protected", "place,country", "--repeats", "1")
+    sweep.add("evaluate", "evaluate", out / "mst", *compared, "--out", steward / "evaluation", "--progress")
+    sweep.add("evaluate-json", "evaluate", out / "independent", *compared[:2], "--no-direct", "--json")
     sweep.add("sign-keys", "sign", "--new-key", key)
     sweep.add("sign", "sign", release, "--key", key, "--audit", out / "public" / "audit.json")
     public = steward / "key.pub.pem"
@@ -340,10 +343,20 @@ def good_commands(sweep: Sweep) -> None:
     sweep.add("show-json", "show", release, "--json", away=True)
     sweep.add("sample", "sample", release, "--out", out / "more.csv", "--rows", "2000", away=True)
     sweep.add("sample-parquet", "sample", release, "--out", out / "more.parquet", away=True)
+    given = ("--given", "sex=F", "--given", "income=10000..50000", "--weight", "place=north:0.25,south:0.75")
+    sweep.add("sample-given", "sample", out / "mst", "--out", out / "given.csv", "--rows", "50", *given, away=True)
+    sweep.add("estimate", "estimate", out / "mst", "share(sex)", "--json", away=True)
+    sweep.add("estimate-regression", "estimate", out / "mosaic", "sex ~ place", away=True)
+    sweep.add("explain", "explain", *budget[2:], "--out", out / "explain.html", away=True)
+    tried = ("--rows", "300", "--draws", "2", "--synthesizer", "independent")
+    sweep.add("forecast", "forecast", schema, *budget[2:], *tried, "--progress", away=True)
     sweep.add("report", "report", out / "mst", "--out", out / "report-without-audit.html", away=True)
     sweep.add("report-audited", "report", release, "--out", out / "report.html", away=True)
     sweep.add("export", "schema", "export", schema, "--to", "pandera", away=True)
     sweep.add("synthesizers", "synthesizers", away=True)
+    (out / "table.sql").write_text("CREATE TABLE t (sex char(1) NOT NULL, age int CHECK (age BETWEEN 0 AND 120));")
+    sweep.add("import", "schema", "import", out / "table.sql", "--out", out / "imported.yaml", away=True)
+    sweep.add("ask", "schema", "ask", "--header", private / "table.csv", "--out", steward / "asked.yaml", code=None)
     confirm = ("schema", "confirm", steward / "draft.yaml", "--by", "codebook 2019")
     sweep.add("confirm", *confirm, "--out", steward / "confirmed.yaml")
 
@@ -435,6 +448,8 @@ def failing_commands(sweep: Sweep) -> None:
         sweep.add(f"fail-{name}", "synthesize", given, *budget, *target, *unit, "--progress", code=1)
         streamed = ("--set", "rows_in=disk")
         sweep.add(f"fail-streamed-{name}", "synthesize", given, *budget, *target, *unit, *streamed, code=1)
+        if name not in ("cells-as-header.csv", "one-line.csv", "yaml.csv"):  # the names that it asks for are text
+            sweep.add(f"ask-{name}", "schema", "ask", "--header", given, "--out", steward / f"{name}.yaml", code=None)
         sweep.add(f"check-{name}", "schema", "check", given, "--schema", schema, "--json", code=1)
         sweep.add(f"draft-{name}", "schema", "draft", given, "--out", steward / f"draft-{name}.yaml", code=None)
     ledger, release = out / "ledger.db", out / "release"
@@ -463,6 +478,13 @@ def failing_commands(sweep: Sweep) -> None:
             "report": ("report", release, "--out", out / "wrong.html", "--audit", wrong),
             "sample": ("sample", wrong, "--out", out / "wrong.csv"),
             "plan": ("plan", "--schema", wrong, "--epsilon", "1", "--delta", "1e-6"),
+            "evaluate": ("evaluate", out / "mst", "--private", wrong, "--no-direct"),
+            "evaluate-holdout": ("evaluate", out / "mst", "--private", private / "table.csv", "--holdout", wrong),
+            "estimate": ("estimate", wrong, "share(sex)"),
+            "forecast": ("forecast", wrong, "--rows", "100", "--epsilon", "1", "--delta", "1e-6"),
+            "import": ("schema", "import", wrong, "--format", "frictionless", "--out", steward / "wrong.yaml"),
+            "import-sql": ("schema", "import", wrong, "--format", "sql", "--out", steward / "wrong.yaml"),
+            "ask": ("schema", "ask", wrong, "--out", steward / "wrong.yaml"),
         }.items():
             sweep.add(f"wrong-{kind}-{name}", *arguments, code=None)
 
@@ -579,7 +601,9 @@ def test_an_error_is_a_message_and_no_traceback(swept: tuple[Sweep, dict[str, in
     sweep, _ = swept
     texts = {path.name: path.read_text(errors="replace") for path in (sweep.root / "logs").iterdir()}
     assert not [name for name, text in texts.items() if "Traceback" in text]
-    assert not [name for name, text in texts.items() if "held back" in text], "an error that nobody thought of"
+    assert not [name for name, text in texts.items() if "its text is held back" in text], (
+        "an error that nobody thought of"
+    )
 
 
 def test_what_is_the_stewards_alone_is_readable_by_nobody_else(swept: tuple[Sweep, dict[str, int]]) -> None:

@@ -22,10 +22,10 @@ def rows(labels: tuple[str, ...] | None = None, **columns: list[int]) -> SimpleN
 NUMBER = dpsynth.Schema([dpsynth.Numeric("x", lower=0, upper=10_000, integer=True, nullable=True)])
 
 
-def test_labels_of_open_columns_are_one_list() -> None:
+def test_labels_of_open_columns_are_one_list_that_names_what_was_released() -> None:
     schema = dpsynth.Schema([dpsynth.OpenCategorical("x", nullable=True)])
     one, two = coded(schema, [rows(("b", "a"), x=[0, 1, -1]), rows(("a", "c"), x=[0, 1, 1])])
-    assert one.field("x").labels == ("b", "a", "c", MISSING)
+    assert one.field("x").labels == ("(value 0, not released)", "a", "c", MISSING)
     assert one.codes["x"].tolist() == [0, 1, 3]
     assert two.codes["x"].tolist() == [1, 2, 2]
 

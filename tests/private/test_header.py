@@ -23,7 +23,12 @@ def test_only_the_first_line_is_used(tmp_path: Path) -> None:
     assert dpsynth.column_names(tmp_path / "a.parquet") == ("age", "sex")
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b'"' + CANARY.encode() + b"\n1\n", b"a;b\n", b"a,,b\n", b"\xff\xfe\n"])
+ROWS = [f"{CANARY},{value}\nx,1\n".encode() for value in ("12", "-1.5e3", "1,5", "2024-01-31", "31.01.2024", "12:30")]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b'"' + CANARY.encode() + b"\n1\n", b"a;b\n", b"a,,b\n", b"\xff\xfe\n", *ROWS]
+)
 def test_what_is_no_header_is_refused_without_a_word_of_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(DataError) as caught:
