@@ -306,7 +306,7 @@ def test_low_bits_of_wide_noise_are_uniform(stddev: float) -> None:
 
 
 @pytest.mark.usefixtures("fresh_tables")
-@pytest.mark.parametrize("stddev", [0.3, 1.0, 5.0, 40.0, 300.0])
+@pytest.mark.parametrize("stddev", [0.3, 5.0, 300.0])
 def test_the_law_holds_when_many_draws_come_from_the_tails(stddev: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discrete_gaussian, "_TAIL_BITS", 0.2)
     table = discrete_gaussian._table(stddev)
