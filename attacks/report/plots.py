@@ -14,9 +14,9 @@ import numpy as np
 from attacks.report.records import SuccessRates
 from attacks.report.words import in_percent, rounded
 from attacks.statistics.trade_off import Gaussian, TradeOff
+from dpsynth.drawing import WIDTH, figure, line, pixels, shortened, text
 from dpsynth.markup import Markup, element
 
-WIDTH = 360
 # A bar chart of more findings than this shows the largest ones.
 MOST_BARS = 12
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 352, 12, 250
@@ -37,7 +37,7 @@ def roc(points: Points, curve: TradeOff, name: str) -> Markup:
     shape = [
         element("path", d=f"{_path(allowed)} L{_LEFT} {_TOP} Z", class_="ruled-out"),
         *_decades(),
-        _line(_LEFT, _BOTTOM, _RIGHT, _TOP, "chance"),
+        line(_LEFT, _BOTTOM, _RIGHT, _TOP, "chance"),
         element("path", d=_path(allowed), class_="claim line"),
     ]
     if points:
@@ -46,12 +46,12 @@ def roc(points: Points, curve: TradeOff, name: str) -> Markup:
     key = [("attack line", "attack"), ("claim line", "most the claim allows"), ("chance", "guessing")]
     for place, (kind, label) in enumerate(key):
         height = 192 + 18 * place
-        shape += [_line(186, height, 206, height, kind), _text(212, height + 4, label)]
+        shape += [line(186, height, 206, height, kind), text(212, height + 4, label)]
     shape += [
-        _text((_LEFT + _RIGHT) / 2, 286, "false alarms (share of those who were not in)", "middle"),
-        _text(11, (_TOP + _BOTTOM) / 2, "found (share of those who were in)", "middle", turned=True),
+        text((_LEFT + _RIGHT) / 2, 286, "false alarms (share of those who were not in)", "middle"),
+        text(11, (_TOP + _BOTTOM) / 2, "found (share of those who were in)", "middle", turned=True),
     ]
-    return _figure(name, 292, "Finds against false alarms", words, shape)
+    return figure(name, 292, "Finds against false alarms", words, shape)
 
 
 def bounds(rows: Sequence[tuple[str, float]], measure: str, claimed: float | None, name: str) -> Markup:
@@ -64,10 +64,10 @@ def bounds(rows: Sequence[tuple[str, float]], measure: str, claimed: float | Non
         top = start + 36 * place
         kind = "attack beyond" if claimed is not None and value > claimed else "attack"
         shape += [
-            _text(0, top + 11, _shortened(label, 44)),
-            _text(WIDTH, top + 11, rounded(value, "down"), "end", kind="number"),
+            text(0, top + 11, shortened(label, 44)),
+            text(WIDTH, top + 11, rounded(value, "down"), "end", kind="number"),
             element("rect", x=0, y=top + 18, width=WIDTH, height=9, class_="track"),
-            element("rect", x=0, y=top + 18, width=_near(max(value * scale, 1.5)), height=9, class_=kind),
+            element("rect", x=0, y=top + 18, width=pixels(max(value * scale, 1.5)), height=9, class_=kind),
         ]
         if claimed is not None:
             shape += _mark(claimed * scale, top + 16, top + 29)
@@ -75,9 +75,9 @@ def bounds(rows: Sequence[tuple[str, float]], measure: str, claimed: float | Non
     if claimed is not None:
         mark = max(1.0, claimed * scale)
         label = f"claim {rounded(claimed, 'up')}"
-        shape += [_text(mark, 12, label, "end" if mark > WIDTH / 2 else "start", kind="claim-word")]
+        shape += [text(mark, 12, label, "end" if mark > WIDTH / 2 else "start", kind="claim-word")]
         words += f" The claim is {rounded(claimed, 'up')}."
-    return _figure(name, start + 36 * len(shown), f"Proved lower bounds on {measure}", words, shape)
+    return figure(name, start + 36 * len(shown), f"Proved lower bounds on {measure}", words, shape)
 
 
 def success(rates: SuccessRates, name: str) -> Markup:
@@ -96,18 +96,18 @@ def success(rates: SuccessRates, name: str) -> Markup:
         if mark is not None and kind == "attack" and number - 8 <= mark <= number + 42:
             number = mark + 6
         shape += [
-            _text(76, top + 15, label, "end"),
-            element("rect", x=84, y=top, width=_near(wide), height=22, class_=f"{kind} beyond" if over else kind),
-            _text(number, top + 15, in_percent(value), kind="number"),
+            text(76, top + 15, label, "end"),
+            element("rect", x=84, y=top, width=pixels(wide), height=22, class_=f"{kind} beyond" if over else kind),
+            text(number, top + 15, in_percent(value), kind="number"),
         ]
     words = f"{in_percent(rates.members)} of guesses were right about those who were in, {in_percent(rates.control)}"
     words += " about those who were not."
     if rates.ceiling is not None and mark is not None:
         label = f"claim allows {in_percent(rates.ceiling, 'up')}"
         side = "end" if mark > WIDTH / 2 else "start"
-        shape += [*_mark(mark, 20, 58), _text(mark, 14, label, side, kind="claim-word")]
+        shape += [*_mark(mark, 20, 58), text(mark, 14, label, side, kind="claim-word")]
         words += f" The claim allows {in_percent(rates.ceiling, 'up')}."
-    return _figure(name, 88, "Right guesses", words, [*shape, _line(84, 22, 84, 88, "axis")])
+    return figure(name, 88, "Right guesses", words, [*shape, line(84, 22, 84, 88, "axis")])
 
 
 def power(points: Points, curve: TradeOff, level: float, name: str) -> Markup:
@@ -123,21 +123,21 @@ def power(points: Points, curve: TradeOff, level: float, name: str) -> Markup:
 
     shape = []
     for chance in (0.0, 0.5, 1.0):
-        shape += [_line(_LEFT, up(chance), _RIGHT, up(chance), "grid")]
-        shape += [_text(_LEFT - 6, up(chance) + 4, in_percent(chance), "end")]
-    shape += [_line(_LEFT, up(level), _RIGHT, up(level), "chance")]
-    shape += [_text(_LEFT + 4, up(level) - 4, in_percent(level))]
-    shape += [_text(across(mu), 188, f"{mu:.3g}", "middle") for mu in _ticks(end)]
+        shape += [line(_LEFT, up(chance), _RIGHT, up(chance), "grid")]
+        shape += [text(_LEFT - 6, up(chance) + 4, in_percent(chance), "end")]
+    shape += [line(_LEFT, up(level), _RIGHT, up(level), "chance")]
+    shape += [text(_LEFT + 4, up(level) - 4, in_percent(level))]
+    shape += [text(across(mu), 188, f"{mu:.3g}", "middle") for mu in _ticks(end)]
     if claimed is not None and claimed <= end:
         side, shift = ("end", -5) if across(claimed) > WIDTH / 2 else ("start", 5)
-        shape += [_line(across(claimed), 20, across(claimed), 170, "claim line")]
-        shape += [_text(across(claimed) + shift, 163, "claim", side, kind="claim-word")]
-    path = " ".join(f"{'L' if k else 'M'}{_near(across(x))} {_near(up(y))}" for k, (x, y) in enumerate(points))
+        shape += [line(across(claimed), 20, across(claimed), 170, "claim line")]
+        shape += [text(across(claimed) + shift, 163, "claim", side, kind="claim-word")]
+    path = " ".join(f"{'L' if k else 'M'}{pixels(across(x))} {pixels(up(y))}" for k, (x, y) in enumerate(points))
     shape += [element("path", d=path, class_="attack line")] if points else []
-    shape += [_text((_LEFT + _RIGHT) / 2, 206, "true mu", "middle")]
+    shape += [text((_LEFT + _RIGHT) / 2, 206, "true mu", "middle")]
     seen = next((mu for mu, chance in points if chance >= level), None)
     words = "No violation shown is seen so surely." if seen is None else f"From mu {rounded(seen, 'up')} on."
-    return _figure(name, 212, f"Violations seen with {in_percent(level)} chance", words, shape)
+    return figure(name, 212, f"Violations seen with {in_percent(level)} chance", words, shape)
 
 
 def _decades() -> list[Markup]:
@@ -145,9 +145,9 @@ def _decades() -> list[Markup]:
     marks = []
     for rate in _DECADES:
         x, y = _log_x(rate), _log_y(rate)
-        marks += [_line(x, _TOP, x, _BOTTOM, "grid"), _line(_LEFT, y, _RIGHT, y, "grid")]
-        marks += [_text(x, _BOTTOM + 17, in_percent(rate), "end" if rate == 1 else "middle")]
-        marks += [_text(_LEFT - 5, y + 4, in_percent(rate), "end")]
+        marks += [line(x, _TOP, x, _BOTTOM, "grid"), line(_LEFT, y, _RIGHT, y, "grid")]
+        marks += [text(x, _BOTTOM + 17, in_percent(rate), "end" if rate == 1 else "middle")]
+        marks += [text(_LEFT - 5, y + 4, in_percent(rate), "end")]
     return marks
 
 
@@ -169,7 +169,7 @@ def _from_left(points: Points) -> list[tuple[float, float]]:
 
 def _path(points: Points) -> str:
     """Straight lines through points on the two logarithmic axes."""
-    places = (f"{_near(_log_x(x))} {_near(_log_y(y))}" for x, y in points)
+    places = (f"{pixels(_log_x(x))} {pixels(_log_y(y))}" for x, y in points)
     return " ".join(f"{'L' if number else 'M'}{place}" for number, place in enumerate(places))
 
 
@@ -183,36 +183,4 @@ def _ticks(end: float) -> list[float]:
 
 def _mark(x: float, top: float, foot: float) -> list[Markup]:
     """The claim as a short upright line, set off from the bar it may cross."""
-    return [_line(x, top, x, foot, "halo"), _line(x, top, x, foot, "claim line")]
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
-    return element("line", x1=_near(x1), y1=_near(y1), x2=_near(x2), y2=_near(y2), class_=kind)
-
-
-def _text(
-    x: float, y: float, content: str, anchor: str = "start", *, kind: str | None = None, turned: bool = False
-) -> Markup:
-    turn = f"rotate(-90 {_near(x)} {_near(y)})" if turned else None
-    return element("text", content, x=_near(x), y=_near(y), text_anchor=anchor, class_=kind, transform=turn)
-
-
-def _near(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
-
-
-def _shortened(label: str, letters: int) -> str:
-    return label if len(label) <= letters else label[: letters - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def _figure(name: str, height: float, title: str, words: str, shape: Sequence[Markup]) -> Markup:
-    described = element("title", title, id=f"{name}-title"), element("desc", words, id=f"{name}-words")
-    # viewBox keeps its capital in SVG, where names tell large letters from small ones.
-    return element(
-        "svg",
-        *described,
-        *shape,
-        viewBox=f"0 0 {WIDTH} {_near(height)}",
-        role="img",
-        aria_labelledby=f"{name}-title {name}-words",
-    )
+    return [line(x, top, x, foot, "halo"), line(x, top, x, foot, "claim line")]

@@ -229,7 +229,8 @@ LEAST_MEMBERS = 30
 
 def gaps(member: IntArray, positive: npt.NDArray[np.bool_], said: npt.NDArray[np.bool_]) -> Gaps:
     """Gaps between groups. member: group of each test row; positive: the truth; said: the prediction."""
-    parity, rates = [], ([], [])  # type: ignore[var-annotated]
+    parity: list[float] = []
+    rates: tuple[list[float], list[float]] = [], []
     for group in np.unique(member):
         inside = member == group
         if inside.sum() >= LEAST_MEMBERS:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from dpsynth.drawing import figure, line, pixels, shortened, text
 from dpsynth.evaluation.arms import Figure, Spread
 from dpsynth.evaluation.evaluation import Direct
 from dpsynth.evaluation.fairness import Group
 from dpsynth.markup import Markup, element
-from dpsynth.report.drawing import figure, line, rounded, shortened, text
 
 WIDE = 720
 MOST_GROUPS = 24
@@ -36,10 +36,10 @@ def rulers(figures: Sequence[Figure], name: str) -> Markup:
         xs = [left + (right - left) * min(max(value, 0.0), 1.04) for value in (min(ends), at, max(ends))]
         shape += [
             element(
-                "rect", x=left, y=rounded(middle - 5), width=rounded(max(xs[1] - left, 1)), height=10, class_="reached"
+                "rect", x=left, y=pixels(middle - 5), width=pixels(max(xs[1] - left, 1)), height=10, class_="reached"
             ),
             line(xs[0], middle, xs[2], middle, "whisker"),
-            element("circle", cx=rounded(xs[1]), cy=rounded(middle), r=5, class_="synthetic-dot"),
+            element("circle", cx=pixels(xs[1]), cy=pixels(middle), r=5, class_="synthetic-dot"),
         ]
         said.append(f"{each.name} {at:.0%}")
     words = "Of the way from shuffled columns to private rows: " + "; ".join(said) + "." if said else "No figure tells."
@@ -90,7 +90,7 @@ def models(figures: Sequence[Figure], direct: Sequence[Direct], score: str, name
             if math.isnan(spread.value):
                 continue
             shape += [line(across(spread.least), middle, across(spread.most), middle, f"spread {kind}")]
-            shape += [element("circle", cx=rounded(across(spread.value)), cy=rounded(middle), r=5.5, class_=kind)]
+            shape += [element("circle", cx=pixels(across(spread.value)), cy=pixels(middle), r=5.5, class_=kind)]
     key = [("real-dot", "private rows"), ("synthetic-dot", "synthetic rows"), ("shuffled-dot", "shuffled columns")]
     shape += _key([*key, *([("direct-dot", "private model")] if direct else [])], left)
     words = "; ".join(f"{label}: {', '.join(f'{spread.value:.3f}' for _, spread in dots)}" for label, dots in rows)
@@ -145,12 +145,12 @@ def groups(found: Sequence[Group], name: str) -> Markup:
         if not math.isnan(each.chance) and each.chance > 0:
             shape += [
                 element(
-                    "circle", cx=rounded(across(each.rows)), cy=rounded(down(each.chance)), r=3.5, class_="shuffled-dot"
+                    "circle", cx=pixels(across(each.rows)), cy=pixels(down(each.chance)), r=3.5, class_="shuffled-dot"
                 )
             ]
         if each.error > 0:
             kind = "synthetic-dot" if each.verdict == "as private" else "absent-dot"
-            shape += [element("circle", cx=rounded(across(each.rows)), cy=rounded(down(each.error)), r=5, class_=kind)]
+            shape += [element("circle", cx=pixels(across(each.rows)), cy=pixels(down(each.error)), r=5, class_=kind)]
     shape += _key(
         (("synthetic-dot", "synthetic"), ("absent-dot", "share is off"), ("shuffled-dot", "two private halves")),
         left,
@@ -181,7 +181,7 @@ def disparities(found: Sequence[Group], name: str) -> Markup:
         x = middle - wide if value < 0 else middle
         shape += [
             text(left - 44, y + 14, shortened(", ".join(value for _, value in each.levels), 38), "end"),
-            element("rect", x=rounded(x), y=rounded(y + 3), width=rounded(max(wide, 1.0)), height=14, class_=kind),
+            element("rect", x=pixels(x), y=pixels(y + 3), width=pixels(max(wide, 1.0)), height=14, class_=kind),
         ]
     off = sum(each.verdict != "as private" for each in shown)
     words = f"{off} of {len(shown)} groups have other odds than among private rows, beyond chance."
@@ -207,7 +207,7 @@ def relations(
             shade = 0.0 if math.isnan(value) else max(value, 0.02)
             shape += [
                 element(
-                    "rect", x=rounded(left + edge * j), y=rounded(y), width=rounded(edge - 1), height=rounded(edge - 1),
+                    "rect", x=pixels(left + edge * j), y=pixels(y), width=pixels(edge - 1), height=pixels(edge - 1),
                     class_="real-cell" if j > i else "synthetic-cell", fill_opacity=f"{shade:.2f}",
                 )
             ]  # fmt: skip

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dpsynth.drawing import WIDTH, figure, line, pixels, shortened, text
 from dpsynth.markup import Markup, element, visible
-from dpsynth.report.drawing import WIDTH, figure, line, rounded, shortened, text
 from dpsynth.report.words import number, percent
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _LEAST_DELTA = 1e-15
 
 
 def gain(found: float, guessed: float, name: str, *, who: str) -> Markup:
-    """A thousand people who were in, as squares: those whom guessing finds, and those found more, rounded up.
+    """A thousand people who were in, as squares: those whom guessing finds, and those found more, pixels up.
 
     found, guessed: shares of those who were in, at the same share of false alarms.
     """
@@ -49,7 +49,7 @@ def gain(found: float, guessed: float, name: str, *, who: str) -> Markup:
     ]
     for place, (kind, label) in enumerate(key):
         top = foot + 12 + 18 * place
-        squares += [element("path", d=f"M0 {rounded(top)}h9v9h-9z", class_=kind), text(15, top + 9, label)]
+        squares += [element("path", d=f"M0 {pixels(top)}h9v9h-9z", class_=kind), text(15, top + 9, label)]
     words = f"Of 1,000 {who} who were in the private table, guessing finds {by_chance}; with the release an attacker"
     words += f" finds at most {at_most}. In both cases 1 in 100 of those who were not in is wrongly accused."
     return figure(name, foot + 46, "What an attacker can gain", words, squares)
@@ -73,7 +73,7 @@ def profile(guarantee: Guarantee, promised: tuple[float, float], name: str) -> M
     points = [(float(x), guarantee.delta(float(x))) for x in grid]
     shown = [(x, y) for x, y in points if y >= least]
     path = " ".join(
-        f"{'L' if place else 'M'}{rounded(across(x))} {rounded(down(y))}" for place, (x, y) in enumerate(shown)
+        f"{'L' if place else 'M'}{pixels(across(x))} {pixels(down(y))}" for place, (x, y) in enumerate(shown)
     )
     shape = []
     for power in range(0, low - 1, -3):
@@ -87,7 +87,7 @@ def profile(guarantee: Guarantee, promised: tuple[float, float], name: str) -> M
     x, y = across(epsilon), down(delta)
     side, shift = ("end", -10) if x > WIDTH / 2 else ("start", 10)
     shape += [line(x, y, x, foot, "guide"), line(left, y, x, y, "guide"), element("path", d=path, class_="curve")]
-    shape += [element("circle", cx=rounded(x), cy=rounded(y), r=5, class_="promised")]
+    shape += [element("circle", cx=pixels(x), cy=pixels(y), r=5, class_="promised")]
     label = text(x + 10, y - 8, "as promised", "start", kind="claim-word") if x < WIDTH - 100 else None
     shape += [label or text(x + shift, y + 20, "as promised", side, kind="claim-word")]
     shape += [text((left + right) / 2, foot + 36, "epsilon", "middle")]
@@ -120,11 +120,11 @@ def trade_off(guarantee: Guarantee, marked: Sequence[float], name: str) -> Marku
         ]
     alarms = np.logspace(-decades, 0, 81)
     points = [(across(at), down(finds)) for at, finds in guarantee.attack_odds([min(float(x), 1.0) for x in alarms])]
-    path = " ".join(f"{'L' if place else 'M'}{rounded(x)} {rounded(y)}" for place, (x, y) in enumerate(points))
+    path = " ".join(f"{'L' if place else 'M'}{pixels(x)} {pixels(y)}" for place, (x, y) in enumerate(points))
     shape += [line(left, foot, right, top, "guess"), element("path", d=path, class_="curve")]
     for at, finds in guarantee.attack_odds(marked):
         shape += [
-            element("circle", cx=rounded(across(at)), cy=rounded(down(finds)), r=4, class_="promised"),
+            element("circle", cx=pixels(across(at)), cy=pixels(down(finds)), r=4, class_="promised"),
             text(across(at) - 8, down(finds) - 7, percent(finds, up=True), "end", kind="claim-word"),
         ]
     shape += [text(right - 4, foot - 8, "guessing lies on the dashed line", "end", kind="key")]
@@ -139,7 +139,7 @@ def trade_off(guarantee: Guarantee, marked: Sequence[float], name: str) -> Marku
 
 def share_bar(share: float) -> Markup:
     """A small bar for a cell of a table, silent for those who listen: the number stands beside it."""
-    bar = element("rect", x=0, y=0, width=rounded(100 * min(max(share, 0.0), 1.0)), height=12, class_="attack")
+    bar = element("rect", x=0, y=0, width=pixels(100 * min(max(share, 0.0), 1.0)), height=12, class_="attack")
     track = element("rect", x=0, y=0, width=100, height=12, class_="track")
     return element(
         "svg", track, bar, viewBox="0 0 100 12", preserveAspectRatio="none", class_="bar", aria_hidden="true"
@@ -161,8 +161,8 @@ def strips(columns: Sequence[ColumnFidelity], near: float, name: str) -> Markup:
 
     shape = [
         element(
-            "rect", x=rounded(across(-near)), y=top, width=rounded(across(near) - across(-near)),
-            height=rounded(foot - top), class_="band",
+            "rect", x=pixels(across(-near)), y=top, width=pixels(across(near) - across(-near)),
+            height=pixels(foot - top), class_="band",
         ),
         line(across(0), top, across(0), foot, "middle"),
     ]  # fmt: skip
@@ -175,7 +175,7 @@ def strips(columns: Sequence[ColumnFidelity], near: float, name: str) -> Markup:
         for distance in _thinned(each.distances):
             kind = "cell" if abs(distance) <= near else "cell far"
             x = across(float(np.clip(distance, -reach, reach)))
-            shape += [element("circle", cx=rounded(x), cy=rounded(middle), r=2.6, class_=kind)]
+            shape += [element("circle", cx=pixels(x), cy=pixels(middle), r=2.6, class_=kind)]
     shape += [text(across(0), 16, f"within {near:g}", "middle")]
     shape += [text(across(0), foot + 38, "difference, in standard deviations", "middle")]
     within = sum(each.typical <= near for each in shown)
@@ -199,10 +199,10 @@ def shares(column: ColumnFidelity, near: float, name: str) -> Markup:
         middle = top + 8
         shape += [
             text(left - 8, top + 12, shortened(column.labels[cell], 16), "end"),
-            element("rect", x=left, y=rounded(top), width=rounded(max(wide, 0.8)), height=16, class_="synthetic"),
+            element("rect", x=left, y=pixels(top), width=pixels(max(wide, 0.8)), height=16, class_="synthetic"),
             line(ends[0], middle, ends[2], middle, "whisker"),
             *(line(end, middle - 4, end, middle + 4, "whisker") for end in (ends[0], ends[2])),
-            element("circle", cx=rounded(ends[1]), cy=rounded(middle), r=2.8, class_="measured"),
+            element("circle", cx=pixels(ends[1]), cy=pixels(middle), r=2.8, class_="measured"),
         ]
     first = order[0]
     words = f"The largest: {column.labels[first]}, measured {percent(float(measured[first]))} give or take"
@@ -231,7 +231,7 @@ def _thinned(distances: Iterable[float]) -> list[float]:
 
 def _square(place: int) -> str:
     x, y = place % _ACROSS * _PITCH, place // _ACROSS * _PITCH
-    return f"M{rounded(x)} {rounded(y)}h7v7h-7z"
+    return f"M{pixels(x)} {pixels(y)}h7v7h-7z"
 
 
 def _end(value: float) -> float:

@@ -122,8 +122,15 @@ class AIM:
         if len(codec.domain) < 2:
             return Fitted(model, codec, one_ways)
         measured, tree = self._rounds(door, codec, for_rounds, one_ways, model, progress)
-        fitted = partial(fit, codec.domain, measured, model.total, structural_zeros=codec.zeros)
-        model = fitted(cliques=tree.cliques, gap=self.gap, progress=partial(progress, "model"))
+        model = fit(
+            codec.domain,
+            measured,
+            model.total,
+            structural_zeros=codec.zeros,
+            cliques=tree.cliques,
+            gap=self.gap,
+            progress=partial(progress, "model"),
+        )
         return Fitted(model, codec, measured)
 
     def _rounds(
@@ -154,8 +161,14 @@ class AIM:
                 return measured, tree
             left = left.minus(done.cost)
             before = model.project(done.clique)
-            fitted = partial(fit, domain, measured, model.total, structural_zeros=codec.zeros)
-            model = fitted(cliques=tree.cliques, gap=self.gap * LOOSER_IN_THE_LOOP)
+            model = fit(
+                domain,
+                measured,
+                model.total,
+                structural_zeros=codec.zeros,
+                cliques=tree.cliques,
+                gap=self.gap * LOOSER_IN_THE_LOOP,
+            )
             if np.abs(model.project(done.clique) - before).sum() <= done.noise:
                 each = Cost(4 * each.mu_squared)  # half the noise, twice the rate
 

@@ -119,6 +119,7 @@ class MWEM:
             done = run_round(door, codec, model, measured, fitting, spending)
             measured, tree = done.measured, grown_tree(model.tree, measured, done.clique)
             gap, say = (self.gap, last) if number == rounds - 1 else (10 * self.gap, None)
-            fitted = partial(fit, domain, measured, model.total, structural_zeros=codec.zeros)
-            model = fitted(cliques=tree.cliques, gap=gap, progress=say)
+            model = fit(
+                domain, measured, model.total, structural_zeros=codec.zeros, cliques=tree.cliques, gap=gap, progress=say
+            )
         return Fitted(model, codec, measured)

@@ -128,8 +128,14 @@ class PriView:
             predicted_cells(start.domain, [*(one.clique for one in measured), *(one.clique for one in zeros)])
             <= self.model_cells
         ):
-            fitted = partial(fit, start.domain, measured, start.total, structural_zeros=zeros)
-            return fitted(gap=self.gap, progress=partial(progress, "model"))
+            return fit(
+                start.domain,
+                measured,
+                start.total,
+                structural_zeros=zeros,
+                gap=self.gap,
+                progress=partial(progress, "model"),
+            )
         # Post-processing: a fixed seed makes the model a function of the measurements alone.
         return fit_records(
             start,

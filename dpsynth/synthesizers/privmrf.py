@@ -127,8 +127,15 @@ class PrivMRF:
         stddevs = allocate_stddevs(codec.domain, cliques, for_graph, door.unit)
         measured = (*one_ways, *door.run(Marginals(codec, cliques, stddevs), "marginals of the graph"))
         measured = self._rounds(door, codec, tree, measured, model.total, for_rounds, progress)
-        fitted = partial(fit, codec.domain, measured, model.total, structural_zeros=codec.zeros)
-        model = fitted(cliques=tree.cliques, gap=self.gap, progress=partial(progress, "model"))
+        model = fit(
+            codec.domain,
+            measured,
+            model.total,
+            structural_zeros=codec.zeros,
+            cliques=tree.cliques,
+            gap=self.gap,
+            progress=partial(progress, "model"),
+        )
         return Fitted(model, codec, measured)
 
     def _graph(

@@ -11,18 +11,18 @@ WIDTH = 360
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
     """A straight line."""
-    return element("line", x1=rounded(x1), y1=rounded(y1), x2=rounded(x2), y2=rounded(y2), class_=kind)
+    return element("line", x1=pixels(x1), y1=pixels(y1), x2=pixels(x2), y2=pixels(y2), class_=kind)
 
 
 def text(
     x: float, y: float, content: str, anchor: str = "start", *, kind: str | None = None, turned: bool = False
 ) -> Markup:
     """Words at a place; turned: to be read upwards."""
-    turn = f"rotate(-90 {rounded(x)} {rounded(y)})" if turned else None
-    return element("text", content, x=rounded(x), y=rounded(y), text_anchor=anchor, class_=kind, transform=turn)
+    turn = f"rotate(-90 {pixels(x)} {pixels(y)})" if turned else None
+    return element("text", content, x=pixels(x), y=pixels(y), text_anchor=anchor, class_=kind, transform=turn)
 
 
-def rounded(value: float) -> str:
+def pixels(value: float) -> str:
     """A coordinate in tenths of a pixel."""
     return f"{value:.1f}".removesuffix(".0")
 
@@ -49,7 +49,7 @@ def figure(
         "svg",
         *described,
         *shape,
-        viewBox=f"0 0 {rounded(wide)} {rounded(height)}",
+        viewBox=f"0 0 {pixels(wide)} {pixels(height)}",
         width=width,
         role="img",
         aria_labelledby=f"{name}-title {name}-words",
