@@ -89,9 +89,9 @@ def test_half_the_noise_is_caught(name, monkeypatch):
 def test_most_of_the_promise_is_proved(name):
     """The audit is near the truth where noise is all there is: nothing is wasted, and nothing can hide."""
     asked = request(name)
-    found = proved(asked, ADDED, 900, InsecureTestEntropy(7))
+    found = proved(asked, ADDED, 1500, InsecureTestEntropy(7))
     assert SCORES[found.score] == "answers"
-    assert 0.6 * asked.budget.mu < found.mu <= asked.budget.mu
+    assert 0.7 * asked.budget.mu < found.mu <= asked.budget.mu
 
 
 def test_values_found_under_privacy_are_no_finding():

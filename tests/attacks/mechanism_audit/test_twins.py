@@ -26,9 +26,9 @@ def test_planted_bugs_are_caught_and_honest_runs_pass(plant):
 
 def test_most_of_what_is_promised_is_proved():
     """At 20,000 runs of the benchmark it is 0.51 of 0.53, for mst."""
-    found = audit_generator("independent", epsilon=1.0, delta=1e-2, runs=900, seed=2)
+    found = audit_generator("independent", epsilon=1.0, delta=1e-2, runs=1600, seed=2)
     assert found.mu == pytest.approx(0.5325, abs=1e-4)
-    assert 0.35 <= found.mu_lower <= found.mu
+    assert 0.40 <= found.mu_lower <= found.mu
     assert (found.score, found.threshold, found.verdict) == ("answers", 0.0, "pass")
 
 
