@@ -59,13 +59,22 @@ class Figure:
     def closeness(self) -> float | None:
         """Where synthetic rows lie between floor (0) and ceiling (1); None where the ranges of these two overlap.
 
+        None too where the floor is the better of the two: then nothing links the columns that chance does not undo.
         Below 0: worse than shuffled columns. Above 1: nearer than private rows are to each other.
         """
         gap = self.ceiling.value - self.floor.value
         overlap = self.floor.least <= self.ceiling.most and self.ceiling.least <= self.floor.most
         if math.isnan(gap) or math.isnan(self.synthetic.value) or overlap:
             return None
+        if self._off(self.floor.value) <= self._off(self.ceiling.value):
+            return None
         return (self.synthetic.value - self.floor.value) / gap
+
+    def _off(self, value: float) -> float:
+        """How bad a value is: more is worse."""
+        if self.best == "higher":
+            return -value
+        return value if self.best == "lower" else abs(value - self.best)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from dpsynth.evaluation.arms import Figure, Spread, arms, figures
+from dpsynth.evaluation.arms import Best, Figure, Spread, arms, figures
 from dpsynth.evaluation.marginals import marginal_errors
 from dpsynth.evaluation.table import Table
 
@@ -80,3 +80,12 @@ def test_a_value_that_some_repeats_lack_is_averaged_over_the_others() -> None:
     made = figures([({"x": 1.0}, {}, {"x": 2.0}), ({"x": 3.0}, {}, {"x": 2.0})], "lower", {})
     assert made[0].synthetic == Spread(2.0, 1.0, 3.0)
     assert math.isnan(made[0].floor.value)
+
+
+@pytest.mark.parametrize(("best", "ceiling"), [("lower", 0.4), ("higher", 0.2), (0.5, 0.2)])
+def test_a_floor_above_its_ceiling_measures_no_way(best: Best, ceiling: float) -> None:
+    def figure(end: float) -> Figure:
+        return Figure("x", best, *(Spread.of([each]) for each in (0.9, 0.3, end)))
+
+    assert figure(ceiling).closeness is None
+    assert figure(0.6 - ceiling).closeness is not None
