@@ -84,8 +84,8 @@ def measured(make: Callable[[Path], Any], path: Path) -> tuple[dict[Any, Any], l
     """All pairs, and the seconds of taking in, of counting and of counting again."""
     counter, taking_in = timed(lambda: make(path))
     found, first = timed(lambda: counter.marginals(CODEC, PAIRS))
-    if isinstance(counter, MemoryCounter):
-        counter._kept.clear()  # so that it counts again
+    assert isinstance(counter, MemoryCounter | SparkCounter)
+    counter._kept.clear()  # so that it counts again
     _, again = timed(lambda: counter.marginals(CODEC, PAIRS))
     counter.close()
     return found, [taking_in, first, again]

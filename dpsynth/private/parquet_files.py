@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1 << 18
 # Batches that are decoded ahead, and files that are opened ahead: with BATCH_ROWS this bounds what is in memory.
 BATCHES_AHEAD, FILES_AHEAD = 4, 2
-Stamps = list[tuple[str, int | None, int | None]]
+Stamp = tuple[str, int | None, int | None]
+Stamps = list[Stamp]
 UNREAD_BYTES = 8  # of a value once it is read, roughly, whatever it takes in the file
 
 
@@ -80,7 +81,9 @@ class ParquetSource:
         """The named columns, row group by row group, for processes that share the work."""
         scanned = _with_dictionaries(self.files, names)
         groups = [group for file in scanned.get_fragments() for group in file.split_by_row_group()]
-        return Pieces(tuple(names), tuple(groups), scanned.schema)
+        return Pieces(
+            tuple(names), tuple(groups), scanned.schema, scanned.filesystem, {each[0]: each for each in self.stamps}
+        )
 
     @cached_property
     def stamps(self) -> Stamps:
@@ -99,16 +102,26 @@ class Pieces:
     names: tuple[str, ...]
     groups: tuple[Any, ...]
     schema: Any
+    system: Any
+    stamps: dict[str, Stamp]
 
     def __len__(self) -> int:
         return len(self.groups)
 
-    def batches(self, number: int) -> Iterator[pa.RecordBatch]:
-        """The batches of one row group, read by one thread. Arrow's own errors pass."""
-        scanner = self.groups[number].scanner(
-            schema=self.schema, columns=list(self.names), batch_size=BATCH_ROWS, use_threads=False
-        )
-        yield from scanner.to_batches()
+    def batches(self, numbers: range) -> Iterator[pa.RecordBatch]:
+        """The batches of some row groups, read by one thread.
+
+        Raises DataError when a file is not what it was when it was found; Arrow's own errors pass.
+        """
+        files = list(dict.fromkeys(self.groups[number].path for number in numbers))
+        before = [self.stamps[name] for name in files]
+        _require_same(before, _stamps_of(self.system, files))
+        for number in numbers:
+            scanner = self.groups[number].scanner(
+                schema=self.schema, columns=list(self.names), batch_size=BATCH_ROWS, use_threads=False
+            )
+            yield from scanner.to_batches()
+        _require_same(before, _stamps_of(self.system, files))
 
 
 def open_parquet(where: Path | str) -> ParquetSource:
@@ -202,5 +215,8 @@ def _stamps(files: Any) -> Stamps:
     """Name, size and time of the last change of each file."""
     if not hasattr(files, "files"):
         return []
-    found = files.filesystem.get_file_info(files.files)
-    return [(each.path, each.size, each.mtime_ns) for each in found]
+    return _stamps_of(files.filesystem, files.files)
+
+
+def _stamps_of(system: Any, files: list[str]) -> Stamps:
+    return [(each.path, each.size, each.mtime_ns) for each in system.get_file_info(files)]

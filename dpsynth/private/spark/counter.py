@@ -22,8 +22,9 @@ from dpsynth.private.kept_marginals import KeptMarginals
 from dpsynth.private.kernels import sum_down
 from dpsynth.private.memory import MemoryCounter, require_histogram, require_open
 from dpsynth.private.spark import counting
-from dpsynth.private.spark.blocks import ROWS, BlockForm
+from dpsynth.private.spark.blocks import BlockForm
 from dpsynth.private.spark.crossing import Crossing, spark_schema
+from dpsynth.private.spark.kept import Blocks
 from dpsynth.private.spark.sources import SparkFiles
 from dpsynth.private.spark.taken_in import discard, take_in
 from dpsynth.schema.schema import Schema
@@ -56,7 +57,7 @@ class SparkCounter:
     Spark, and an answer is made of one successful run of each task.
     """
 
-    def __init__(self, crossing: Crossing, blocks: DataFrame, form: BlockForm) -> None:
+    def __init__(self, crossing: Crossing, blocks: Blocks, form: BlockForm) -> None:
         self._crossing = crossing
         self._held = [blocks]
         self._form = form
@@ -87,8 +88,7 @@ class SparkCounter:
 
     def total(self) -> int:
         """Number of rows."""
-        blocks = self._blocks()
-        return int(self._crossing.rows(lambda: blocks.selectExpr(f"coalesce(sum({ROWS}), 0)"))[0][0])
+        return int(self._partials([], 1, counting.total)[0])
 
     def frequencies(self, column: str) -> dict[str, int]:
         """Rows of each value that an open categorical column holds; missing values are left out."""
@@ -97,7 +97,7 @@ class SparkCounter:
         job, fields = counting.frequencies(self._form, column), spark_schema(counting.FREQUENCIES)
 
         def grouped() -> DataFrame:
-            found = blocks.select(self._form.needed([column])).mapInArrow(job, fields)
+            found = blocks.through(self._form.needed([column]), job, fields)
             return found.groupBy("label").agg({"rows": "sum"})
 
         return {label: int(count) for label, count in self._crossing.rows(grouped)}
@@ -137,7 +137,7 @@ class SparkCounter:
         self._held.clear()
         self._kept.clear()
 
-    def _blocks(self) -> DataFrame:
+    def _blocks(self) -> Blocks:
         if not self._held:
             raise SessionClosedError("private rows must be read before the table is closed; try a new session")
         return self._held[0]
@@ -155,5 +155,5 @@ class SparkCounter:
 
     def _partials(self, columns: Sequence[str], length: int, partial: counting.Partial) -> NDArray[np.int64]:
         blocks, form = self._blocks(), self._form
-        found = self._crossing.rows(lambda: counting.summed(blocks.select(form.needed(columns)), form, partial))
+        found = self._crossing.rows(lambda: counting.summed(blocks, form, columns, partial, length))
         return counting.together(found, length)

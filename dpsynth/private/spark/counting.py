@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,8 @@ from dpsynth.private.encoded import encoded
 from dpsynth.private.kernels import COMPILED_FROM_INCREMENTS, partial_counts
 from dpsynth.private.memory import MemoryCounter
 from dpsynth.private.spark.blocks import BlockForm
-from dpsynth.private.spark.crossing import Job, held_back, shielded, spark_schema
+from dpsynth.private.spark.crossing import Job, shielded, spark_schema
+from dpsynth.private.spark.kept import Blocks
 from dpsynth.private.table import PrivateTable, Rows
 from dpsynth.schema.schema import Schema
 
@@ -28,12 +29,17 @@ Partial = Callable[[Iterator[Rows]], NDArray[np.int64]]
 
 # Sums travel in pieces of half a megabyte, so that many tasks add them up.
 PIECE_CELLS = 1 << 16
+# Sums of single tasks that come here as they are, 16 MB: adding them up first takes Spark half a second.
+MOST_CELLS = 1 << 21
 SUMS = {"piece": "int", "sums": "binary"}
 FREQUENCIES = {"label": "string", "rows": "bigint"}
 
 
-def summed(blocks: DataFrame, form: BlockForm, partial: Partial) -> DataFrame:
-    """The sums over all blocks, in pieces. partial: the sums over some blocks, of one length whichever they are."""
+def summed(blocks: Blocks, form: BlockForm, columns: Sequence[str], partial: Partial, length: int) -> DataFrame:
+    """The sums over all blocks, in pieces to be added up, as few as there are where that is worth a stage of its own.
+
+    columns: of the schema, that are looked at. partial: sums over some blocks, of this length whichever they are.
+    """
 
     def job(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         sums = partial(block for batch in batches for block in form.read(batch))
@@ -46,15 +52,18 @@ def summed(blocks: DataFrame, form: BlockForm, partial: Partial) -> DataFrame:
         return shielded(lambda: _added(pieces))
 
     fields = spark_schema(SUMS)
-    return blocks.mapInArrow(held_back(job), fields).groupBy("piece").applyInArrow(added, fields)
+    sums = blocks.through(form.needed(columns), job, fields)
+    if blocks.tasks is not None and blocks.tasks * length <= MOST_CELLS:
+        return sums
+    return sums.groupBy("piece").applyInArrow(added, fields)
 
 
 def together(pieces: Iterable[tuple[int, bytes]], length: int) -> NDArray[np.int64]:
-    """The sums, shape (length,), from the pieces that arrived; those that did not are 0."""
+    """The sums, shape (length,), of the pieces that arrived."""
     sums = np.zeros(length, dtype=np.int64)
     for piece, content in pieces:
         some = np.frombuffer(content, dtype=np.int64)
-        sums[piece * PIECE_CELLS :][: len(some)] = some
+        sums[piece * PIECE_CELLS :][: len(some)] += some
     return sums
 
 
@@ -75,6 +84,11 @@ def of_cliques(codec: Codec, schema: Schema, cover: Cover) -> Partial:
         return sums
 
     return partial
+
+
+def total(blocks: Iterator[Rows]) -> NDArray[np.int64]:
+    """The number of rows, shape (1,)."""
+    return np.array([sum(rows.count for rows in blocks)], dtype=np.int64)
 
 
 def of_counters(schema: Schema, length: int, ask: Callable[[MemoryCounter], NDArray[np.int64]]) -> Partial:
@@ -102,7 +116,7 @@ def frequencies(form: BlockForm, column: str) -> Job:
         arrays = [pa.array(list(tally), pa.string()), pa.array(list(tally.values()), pa.int64())]
         yield pa.RecordBatch.from_arrays(arrays, names=list(FREQUENCIES))
 
-    return held_back(job)
+    return job
 
 
 def _counter(schema: Schema, rows: Rows) -> MemoryCounter:

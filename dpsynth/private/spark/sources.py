@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dpsynth.private.files import parquet_files
-from dpsynth.private.parquet_files import ParquetSource
+from dpsynth.private.parquet_files import ParquetSource, Pieces
 from dpsynth.private.spark.crossing import Job, held_back
 
 if TYPE_CHECKING:
@@ -110,20 +110,41 @@ class FileCells:
         return self.source.readable
 
     def through(self, names: Sequence[str], job: Job, schema: str) -> DataFrame:
-        """A job that is fed by Arrow: all that comes from Spark are the numbers of row groups."""
-        pieces, _ = self.source.pieces(names), self.source.stamps
+        """A job that is fed by Arrow: all that comes from Spark are the numbers of shares."""
+        shares = self.shares(names)
 
         def read(rows: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in rows:
                 for number in batch.column(0).to_pylist():
-                    yield from pieces.batches(number)
+                    yield from shares.batches(number)
 
-        numbers = self.session.range(0, len(pieces), 1, _tasks(self.session, len(pieces)))
-        return numbers.mapInArrow(held_back(lambda rows: job(read(rows))), schema)
+        return shares.numbers(self.session).mapInArrow(held_back(lambda rows: job(read(rows))), schema)
+
+    def shares(self, names: Sequence[str]) -> Shares:
+        """The cells of these columns, dealt out to tasks."""
+        pieces = self.source.pieces(names)
+        return Shares(pieces, _tasks(self.session, len(pieces)))
 
     def require_unchanged(self) -> None:
         """Raises DataError when a file has changed since it was found."""
         self.source.require_unchanged()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Shares:
+    """Row groups dealt out to tasks: each has a share of those that follow each other."""
+
+    pieces: Pieces
+    count: int
+
+    def numbers(self, session: Any) -> DataFrame:
+        """A frame of the shares' numbers, one for each task."""
+        return session.range(0, self.count, 1, self.count)
+
+    def batches(self, number: int) -> Iterator[pa.RecordBatch]:
+        """The batches of one share; see `Pieces.batches`."""
+        start, end = (len(self.pieces) * place // self.count for place in (number, number + 1))
+        return self.pieces.batches(range(start, end))
 
 
 def _tasks(session: Any, pieces: int) -> int:

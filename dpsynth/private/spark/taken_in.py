@@ -25,7 +25,8 @@ from dpsynth.private.files import absent
 from dpsynth.private.spark.blocks import BLOCK_ROWS, FAULTS, BlockForm
 from dpsynth.private.spark.bounding import Choice, bounded
 from dpsynth.private.spark.crossing import Crossing, spark_schema
-from dpsynth.private.spark.sources import Cells, SparkFiles, cells_of_spark
+from dpsynth.private.spark.kept import Blocks, FileBlocks, SparkBlocks
+from dpsynth.private.spark.sources import Cells, FileCells, SparkFiles, cells_of_spark
 from dpsynth.private.table import Rows, Ticks
 from dpsynth.private.ticks import MARKS, RULES, in_order, ruled, ticks_of
 from dpsynth.private.units import NO_UNIT, unit_keys
@@ -40,7 +41,7 @@ UNIT_FAULT = -1
 
 def take_in(
     crossing: Crossing, data: DataFrame | SparkFiles, schema: Schema, unit: PrivacyUnit, entropy: EntropySource
-) -> DataFrame:
+) -> Blocks:
     """The bounded rows as blocks, kept by the executors in memory or on their disks.
 
     Raises DataError with every broken rule, as ingest does, and when Spark fails.
@@ -56,7 +57,7 @@ def take_in(
     reading = Reading(form, tuple(found), unit.column, choice)
     blocks = crossing.guarded(lambda: _blocks(cells, reading))
     try:
-        faults = crossing.rows(lambda: blocks.persist().selectExpr(f"explode({FAULTS}) AS fault").distinct())
+        faults = crossing.rows(lambda: blocks.through([FAULTS], _faults, "fault int"))
         cells.require_unchanged()
         problems += reading.problems({fault for (fault,) in faults})
         if problems:
@@ -67,10 +68,10 @@ def take_in(
     return blocks
 
 
-def discard(crossing: Crossing, blocks: DataFrame) -> None:
+def discard(crossing: Crossing, blocks: Blocks) -> None:
     """Let the executors delete the blocks that they keep; nothing is said where Spark is gone, and its blocks too."""
     with contextlib.suppress(DataError):
-        crossing.guarded(blocks.unpersist)
+        crossing.guarded(blocks.discard)
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,19 @@ def _found(cells: Cells, form: BlockForm, unit_column: str | None) -> tuple[list
     return problems, found
 
 
-def _blocks(cells: Cells, reading: Reading) -> DataFrame:
+def _blocks(cells: Cells, reading: Reading) -> Blocks:
+    if isinstance(cells, FileCells) and reading.choice is None:
+        return FileBlocks.of(cells.session, cells.shares(reading.names), reading)
     blocks = cells.through(reading.names, reading, reading.schema)
-    return blocks if reading.choice is None else bounded(blocks, reading.form, reading.choice)
+    return SparkBlocks((blocks if reading.choice is None else bounded(blocks, reading.form, reading.choice)).persist())
+
+
+def _faults(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The numbers of the rules that some blocks break, each once."""
+    import pyarrow as pa
+
+    broken = sorted({fault for batch in batches for each in batch.column(FAULTS).to_pylist() for fault in each})
+    yield pa.RecordBatch.from_arrays([pa.array(broken, pa.int32())], names=["fault"])
 
 
 def _gathered(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:

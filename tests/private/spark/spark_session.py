@@ -54,6 +54,11 @@ def log() -> Path:
     return Path(tempfile.mkdtemp(prefix="dpsynth-spark-")) / "log"
 
 
+def disk() -> Path:
+    """The folder that executors write to."""
+    return log().parent / "disk"
+
+
 def crossed() -> int:
     """Bytes of results that all tasks so far have sent to this process, as Spark's own metrics say."""
     context = spark().sparkContext
@@ -74,7 +79,7 @@ def _started() -> Any:
         from pyspark.sql import SparkSession
 
         builder = SparkSession.builder
-        for name, value in SETTINGS.items():
+        for name, value in {**SETTINGS, "spark.local.dir": str(disk())}.items():
             builder = builder.config(name, value)
         with _standard_error_to(log()):
             return builder.getOrCreate()

@@ -7,7 +7,7 @@ import logging
 from collections import Counter as Tally
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,15 +23,17 @@ from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.private.counter import Counter
 from dpsynth.private.ingest import ingest
 from dpsynth.private.memory import MemoryCounter
+from dpsynth.private.parquet_files import open_parquet
 from dpsynth.private.spark.counter import SparkCounter, is_spark
-from dpsynth.private.spark.sources import SparkFiles
+from dpsynth.private.spark.kept import FileBlocks, SparkBlocks
+from dpsynth.private.spark.sources import Shares, SparkFiles
 from dpsynth.schema.columns import Categorical, Datetime, Numeric
 from dpsynth.schema.schema import Schema
 from tests.conformance.test_counters import CODEC as FEATURE_CODEC
 from tests.conformance.test_counters import SCHEMA as FEATURE_SCHEMA
 from tests.conformance.test_counters import cosines, frame_of
 from tests.private.spark.failing import dying, dying_codec, through
-from tests.private.spark.spark_session import absent, crossed, in_spark, log, spark
+from tests.private.spark.spark_session import absent, crossed, disk, in_spark, log, spark
 from tests.private.spark.tables import ARROW, CODEC, PERSON, ROW, SCHEMA, TABLES
 
 pytestmark = [
@@ -95,11 +97,53 @@ def test_files_that_executors_read_give_the_integers_of_memory(tmp_path: Path) -
         some = table.filter(pa.compute.equal(table.column("c"), name)).drop_columns(["c"])
         pa.parquet.write_table(some, folder / "rows.parquet", row_group_size=30)
     inside = counter_of(SparkFiles(spark(), tmp_path))
-    assert answers(inside) == answers(MemoryCounter(ingest(table, SCHEMA, ROW, InsecureTestEntropy(1))))
+    expected = answers(MemoryCounter(ingest(table, SCHEMA, ROW, InsecureTestEntropy(1))))
+    assert answers(inside) == expected
+    assert kept_files()
+    for file in kept_files():  # as when Spark asks another executor
+        file.unlink()
+    inside._kept.clear()
+    assert answers(inside) == expected
+    assert kept_files()
     inside.close()
+    assert not kept_files()
     bounded = counter_of(SparkFiles(spark(), tmp_path), PERSON)
     assert bounded.total() == 14
     bounded.close()
+
+
+def kept_files() -> list[Path]:
+    """Those with blocks that executors have."""
+    return list(disk().rglob("dpsynth-*/*.arrow"))
+
+
+def test_files_that_change_between_counts_are_refused_once_they_are_read_again(tmp_path: Path) -> None:
+    schema = Schema([Categorical("n", values=[1, 2])])
+    codec = Codec(tuple(map(closed_codec, schema.columns)))
+    pa.parquet.write_table(pa.table({"n": [1, 2]}), tmp_path / "rows.parquet")
+    inside = counter_of(SparkFiles(spark(), tmp_path), schema=schema)
+    pa.parquet.write_table(pa.table({"n": [2, 2, 2]}), tmp_path / "rows.parquet")
+    assert inside.marginals(codec, [("n",)])[("n",)].tolist() == [1, 1]
+    for file in kept_files():
+        file.unlink()
+    inside._kept.clear()
+    with pytest.raises(DataError, match="the Spark session must compute"):
+        inside.marginals(codec, [("n",)])
+    inside.close()
+
+
+def test_nothing_is_written_where_spark_encrypts_what_it_writes(tmp_path: Path) -> None:
+    class Encrypting:
+        conf: ClassVar = {"spark.io.encryption.enabled": "true"}
+        range = staticmethod(spark().range)
+
+    pa.parquet.write_table(pa.table({"n": [1, 2]}), tmp_path / "rows.parquet")
+    shares = Shares(open_parquet(tmp_path / "rows.parquet").pieces(["n"]), 1)
+    blocks = FileBlocks.of(Encrypting(), shares, lambda batches: batches)
+    for _ in range(2):
+        assert [row.n for row in blocks.through(["n"], lambda batches: batches, "n bigint").collect()] == [1, 2]
+    assert not kept_files()
+    blocks.discard()
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
@@ -161,7 +205,7 @@ def test_nothing_but_counts_crosses() -> None:
     inside.close()
     broken, total, names, histogram, pieces = arrived[30_000]
     assert arrived[300] == arrived[30_000]
-    assert (broken, total, names) == ((0, 0), (1, 1), (3, 2))
+    assert (broken, total, names) == ((0, 0), (1, 2), (3, 2))
     assert histogram[0] <= 1
     assert pieces[0] <= 3
     assert abs(sent[30_000] - sent[300]) < 10_000
@@ -191,7 +235,9 @@ def test_blocks_that_are_lost_come_again_as_they_were() -> None:
     frame = in_spark(table)
     inside = counter_of(through(shuffled, frame), PERSON)
     before = inside.frequencies("o")
-    inside._held[0].unpersist(blocking=True)
+    (held,) = inside._held
+    assert isinstance(held, SparkBlocks)
+    held.frame.unpersist(blocking=True)
     assert inside.frequencies("o") == before
     assert len(before) == 40
     other = counter_of(frame, PERSON, seed=2)

@@ -12,6 +12,7 @@ import pytest
 import dpsynth
 from dpsynth.ledger.book import State
 from dpsynth.private.spark.counter import SparkCounter
+from dpsynth.private.spark.kept import SparkBlocks
 from tests.private.spark.failing import dying
 from tests.private.spark.spark_session import absent, in_spark
 
@@ -80,7 +81,9 @@ def test_a_count_that_fails_is_on_record_and_a_restart_completes(
 
     def killed(self: SparkCounter, codec: Any, cliques: Any) -> Any:
         asks.append(cliques)
-        self._held[0] = dying(self._held[0], tmp_path / "marker", for_good=True)
+        (held,) = self._held
+        assert isinstance(held, SparkBlocks)
+        self._held[0] = SparkBlocks(dying(held.frame, tmp_path / "marker", for_good=True))
         return whole(self, codec, cliques)
 
     monkeypatch.setattr(SparkCounter, "marginals", killed)
