@@ -85,10 +85,9 @@ def test_half_the_noise_is_caught(name, monkeypatch):
     assert proved(asked, ADDED, runs, InsecureTestEntropy(5), false_alarm=PLANTED).mu > asked.budget.mu
 
 
-@pytest.mark.parametrize("name", ["independent", "direct"])
-def test_most_of_the_promise_is_proved(name):
+def test_most_of_the_promise_is_proved():
     """The audit is near the truth where noise is all there is: nothing is wasted, and nothing can hide."""
-    asked = request(name)
+    asked = request("independent")
     found = proved(asked, ADDED, 1500, InsecureTestEntropy(7))
     assert SCORES[found.score] == "answers"
     assert 0.7 * asked.budget.mu < found.mu <= asked.budget.mu
@@ -129,7 +128,7 @@ def test_a_model_that_was_fitted_around_the_door_is_caught():
 def test_a_forgotten_replacement_is_caught():
     """A budget made for a row that is added or removed, on tables of which one was replaced: mu sqrt(2) times."""
     asked = request("independent")
-    assert proved(asked, REPLACED, 1600, InsecureTestEntropy(3)).mu > asked.budget.mu
+    assert proved(asked, REPLACED, 900, InsecureTestEntropy(3), false_alarm=PLANTED).mu > asked.budget.mu
 
 
 @pytest.mark.parametrize(("forgotten", "caught"), [(1, False), (2, True)])
@@ -152,6 +151,6 @@ def test_a_forgotten_factor_in_a_selection_is_caught(forgotten, caught, monkeypa
         door.run(selection, "choose")
         return fitted
 
-    found = proved(asked, ADDED, 1000, InsecureTestEntropy(4), program)
+    found = proved(asked, ADDED, 600, InsecureTestEntropy(4), program, false_alarm=PLANTED)
     assert (found.mu > asked.budget.mu) is caught
     assert found.mu > 0.5 * asked.budget.mu
