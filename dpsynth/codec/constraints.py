@@ -9,7 +9,7 @@ pair in them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ from dpsynth.domain import Clique, Domain
 from dpsynth.errors import PlanTooLargeError, SettingError
 from dpsynth.schema.columns import Datetime, Numeric
 from dpsynth.schema.constraints import Allowed, Box, Constraint, Forbidden, Order
-from dpsynth.schema.grid import numbers_of
+from dpsynth.schema.grid import first_tick_from, numbers_of
 from dpsynth.schema.schema import Schema
 from dpsynth.schema.selection import select
 from dpsynth.structural_zeros import StructuralZeros
@@ -88,6 +88,13 @@ def zeros_of(columns: Mapping[str, ColumnCodec], constraints: Sequence[Constrain
         clique = _clique(domain, (earlier, later))
         mask = _disordered(columns[earlier], columns[later], strict)
         forbid(clique, mask if clique == (earlier, later) else mask.T, f"{earlier} before {later}")
+    for chain in impossible_chains(columns, ordered_pairs(constraints)):
+        clique = _clique(domain, [name for name in chain if column_of(columns[name]).nullable] or chain[-1:])
+        mask = np.ones(domain.shape(clique), dtype=bool)
+        for axis, name in enumerate(clique):
+            if column_of(columns[name]).nullable:
+                np.moveaxis(mask, axis, 0)[-1] = False
+        forbid(clique, mask, " before ".join(chain))
     for clique, mask in found.items():
         if mask.all():
             raise SettingError(f"constraints on {', '.join(clique)} must leave at least one combination; got none")
@@ -147,6 +154,28 @@ def closed_pairs(
         for (one, first), (two, second) in itertools.product(before, after):
             closed[one, two] = closed.get((one, two), False) or first or second
     return closed
+
+
+def impossible_chains(
+    columns: Mapping[str, ColumnCodec], pairs: Mapping[tuple[str, str], bool]
+) -> Iterator[tuple[str, ...]]:
+    """Chains of three columns or more that cannot all have a value, for the last ends too early for the others.
+
+    Of two columns, and of bins, the tables of pairs say it; and values may leave their bins, but not their bounds.
+    """
+
+    def further(chain: tuple[str, ...], least: NDArray[np.float64]) -> Iterator[tuple[str, ...]]:
+        for (earlier, later), strict in pairs.items():
+            if earlier == chain[-1]:
+                column = column_of(columns[later])
+                tick = first_tick_from(column, least, strict=strict)
+                if tick[0] < column.ticks:
+                    yield from further((*chain, later), numbers_of(column, tick))
+                elif len(chain) > 1:
+                    yield (*chain, later)
+
+    for name in dict.fromkeys(earlier for earlier, _ in pairs):
+        yield from further((name,), numbers_of(column_of(columns[name]), np.zeros(1, dtype=np.int64)))
 
 
 def _disordered(earlier: ColumnCodec, later: ColumnCodec, strict: bool) -> Mask:

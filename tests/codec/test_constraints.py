@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dpsynth.codec.codec import Codec
@@ -88,6 +88,20 @@ def test_codes_that_constraints_tell_apart_have_classes_of_their_own():
     assert merged.zeros[0].mask.tolist() == [[False, False], [False, True]]
 
 
+def test_a_column_that_fits_no_row_between_two_others_is_always_missing():
+    def columns(middle_is_nullable):
+        bounds = {"a": (3, 7), "b": (0, 4), "c": (-2, 2)}
+        return [
+            Numeric(name, lower=low, upper=high, integer=True, edges=[], nullable=name == "b" and middle_is_nullable)
+            for name, (low, high) in bounds.items()
+        ]
+
+    codec = codec_of(Schema(columns(True), constraints=[Order(["a", "b", "c"])]))
+    assert {each.clique: each.mask.tolist() for each in codec.zeros} == {("b",): [True, False]}
+    with pytest.raises(SettingError, match="must leave at least one"):
+        codec_of(Schema(columns(False), constraints=[Order(["a", "b", "c"])])).zeros  # noqa: B018 - found when asked
+
+
 edges = st.sets(st.integers(1, 11), max_size=4).map(sorted)
 numerics = st.builds(
     lambda low, span, cuts, decimals, nullable: (
@@ -106,6 +120,7 @@ numerics = st.builds(
 
 
 @settings(max_examples=25, deadline=None)
+@example(drawn=[(3, 4, [], 0, False), (0, 4, [], 0, True), (-2, 4, [], 0, False)], strict=False, seed=0)
 @given(st.lists(numerics, min_size=2, max_size=3), st.booleans(), st.integers(0, 99))
 def test_rows_keep_every_order_and_zeros_are_what_brute_force_says(drawn, strict, seed):
     columns = [

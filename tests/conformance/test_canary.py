@@ -220,12 +220,16 @@ class Sweep:
 
 # Imports once, then a process for each command: its streams are files, and what it raises is printed as Python would.
 _DRIVER = """
-import json, logging, os, sys, traceback
+import contextlib, importlib, json, logging, os, sys, traceback
 root = sys.argv[1]
 commands = json.load(sys.stdin)
 import dpsynth, attacks, pandas, pyarrow.csv, pyarrow.dataset, pyarrow.parquet, yaml, cryptography, rich.console, scipy
 import dpsynth.cli.app, dpsynth.engine, dpsynth.models.sampling_kernels, dpsynth.models.record_kernels, sklearn
 import mpmath, networkx, attacks.run, dpsynth.schema.draft, dpsynth.release.verify
+import sklearn.ensemble, sklearn.linear_model, sklearn.metrics, sklearn.tree, dpsynth.evaluate, dpsynth.forecast.error
+for heavy in ("torch", "opacus", "opacus.grad_sample", "opacus.validators", "duckdb", "diffprivlib"):
+    with contextlib.suppress(ImportError):  # an extra that is not here
+        importlib.import_module(heavy)
 from dpsynth.cli.main import main
 
 sys.argv = ["dpsynth", "show", "nothing"]  # what only a first command loads
@@ -242,7 +246,7 @@ def run(command):
     for number, stream in ((1, "stdout"), (2, "stderr")):
         opened = os.open(f"{root}/logs/{command['name']}.{stream}", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         os.dup2(opened, number)
-    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr, force=True)
     sys.argv = ["dpsynth", *command["arguments"]]
     code = 0
     try:
@@ -317,7 +321,9 @@ def good_commands(sweep: Sweep) -> None:
     sweep.add("audit-holdout", "audit", out / "direct", "--private", private / "table.csv", *quick[:2], code=None)
     compared = ("--private", private / "table.csv", "--label", "sex", "--protected", "place,country", "--repeats", "1")
     sweep.add("evaluate", "evaluate", out / "mst", *compared, "--out", steward / "evaluation", "--progress")
-    sweep.add("evaluate-json", "evaluate", out / "independent", *compared[:2], "--no-direct", "--json")
+    sweep.add(
+        "evaluate-json", "evaluate", out / "independent", *compared[:2], "--no-direct", "--repeats", "1", "--json"
+    )
     sweep.add("sign-keys", "sign", "--new-key", key)
     sweep.add("sign", "sign", release, "--key", key, "--audit", out / "public" / "audit.json")
     public = steward / "key.pub.pem"
@@ -461,6 +467,7 @@ def failing_commands(sweep: Sweep) -> None:
     unreviewed = ("--schema", steward / "draft.yaml", "--epsilon", EPSILON, "--delta", DELTA)
     sweep.add("fail-draft", "synthesize", private / "table.csv", *unreviewed, "--out", out / "refused", code=1)
     sweep.add("fail-draft-plan", "plan", *unreviewed, code=None)
+    compared = ("evaluate", out / "mst", "--private", private / "table.csv")
     # A private file given where another belongs: what it is not may be said, what it holds may not.
     for name in ("yaml.csv", "table.parquet"):
         wrong = private / name
@@ -478,8 +485,8 @@ def failing_commands(sweep: Sweep) -> None:
             "report": ("report", release, "--out", out / "wrong.html", "--audit", wrong),
             "sample": ("sample", wrong, "--out", out / "wrong.csv"),
             "plan": ("plan", "--schema", wrong, "--epsilon", "1", "--delta", "1e-6"),
-            "evaluate": ("evaluate", out / "mst", "--private", wrong, "--no-direct"),
-            "evaluate-holdout": ("evaluate", out / "mst", "--private", private / "table.csv", "--holdout", wrong),
+            "evaluate": ("evaluate", out / "mst", "--private", wrong, "--no-direct", "--repeats", "1"),
+            "evaluate-holdout": (*compared, "--holdout", wrong, "--no-direct", "--repeats", "1"),
             "estimate": ("estimate", wrong, "share(sex)"),
             "forecast": ("forecast", wrong, "--rows", "100", "--epsilon", "1", "--delta", "1e-6"),
             "import": ("schema", "import", wrong, "--format", "frictionless", "--out", steward / "wrong.yaml"),
