@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 EPSILONS = (0.3, 1.0, 3.0)
 DRAWS = 4
 LIKELY = (0.7, 1.4)
-"""Between these parts of what was forecast lay the errors of most real tables: a rule of thumb, no guarantee."""
+"""Between these parts of what was forecast lay the errors of most real tables tried: a rule of thumb, no guarantee."""
 HOW_NEAR = (
     "no schema says how evenly columns are used, so real tables differ: most lie in the likely range; where you know"
     " it of a column, say so with --common-values"
