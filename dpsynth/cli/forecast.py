@@ -18,6 +18,7 @@ from dpsynth.cli.options import (
     SynthesizerName,
     UnitColumn,
     WorkloadText,
+    parsed_numbers,
     parsed_settings,
 )
 from dpsynth.cli.output import print_json, print_table
@@ -26,7 +27,7 @@ from dpsynth.cli.progress import progress_bar
 from dpsynth.cli.refusals import refusals
 
 if TYPE_CHECKING:
-    from dpsynth.forecast.error import ErrorForecast, Expected
+    from dpsynth.forecast.error import ErrorForecast
 
 
 def forecast(
@@ -50,11 +51,18 @@ def forecast(
         float | None,
         typer.Option("--wanted-error", metavar="E", help="Total error that would do: which epsilon reaches it?"),
     ] = None,
+    common_values: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=N",
+            help="A public fact: a column of labels is as varied as N equally common values would be; repeatable.",
+        ),
+    ] = None,
     progress: ShowProgress = False,
     as_json: Json = False,
 ) -> None:
     """Forecast the error of a release from the schema alone, on made-up tables. Reads no data; costs no privacy."""
-    chosen = parsed_settings(settings)
+    chosen, common = parsed_settings(settings), parsed_numbers(common_values, "--common-values")
     options: dict[str, Any] = {
         "synthesizer": synthesizer, "label": label, "workload": workload, "unit": unit,
         "max_rows_per_unit": max_rows_per_unit, "relation": relation.value, "settings": chosen,
@@ -70,6 +78,7 @@ def forecast(
                 epsilons=epsilon or (0.3, 1.0, 3.0),
                 delta=delta,
                 draws=draws,
+                common_values=common,
                 progress=show,
                 **options,
             )
@@ -90,12 +99,12 @@ def _print(made: ErrorForecast) -> None:
 
     stand = "" if made.simulated_rows == made.rows else f" of {made.simulated_rows:,} rows that stand for as many"
     print_table(
-        ("epsilon", "one-way", "two-way", "three-way", "total", "range", "count of a pair, off by"),
+        ("epsilon", "one-way", "two-way", "three-way", "total", "likely", "count of a pair, off by"),
         [
             (
                 f"{each.epsilon:g}",
                 *(f"{part.mean:.3f}" for part in (each.one_way, each.two_way, each.three_way, each.total)),
-                _range(each.total),
+                _range(*each.likely),
                 f"{each.counts[1].mean:,.3g} rows",
             )
             for each in made.at
@@ -108,8 +117,8 @@ def _print(made: ErrorForecast) -> None:
     typer.echo(f"near:     {HOW_NEAR}")
 
 
-def _range(total: Expected) -> str:
-    return f"{total.least:.3f}-{total.greatest:.3f}"
+def _range(low: float, high: float) -> str:
+    return f"{low:.3f}-{high:.3f}"
 
 
 def _print_wanted(made: ErrorForecast, wanted: float, reaches: float | None) -> None:

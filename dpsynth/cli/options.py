@@ -75,14 +75,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text; 
 ShowProgress = Annotated[bool, typer.Option("--progress", help="Show progress even when stderr is no terminal.")]
 
 
-def parsed_settings(pairs: list[str] | None) -> dict[str, Any]:
+def parsed_settings(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:
     """`KEY=VALUE` texts as a dict of texts. Raises typer.BadParameter on a text without `=` or a key twice."""
     settings: dict[str, Any] = {}
     for pair in pairs or []:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise typer.BadParameter("must look like KEY=VALUE", param_hint="--set")
+            raise typer.BadParameter("must look like KEY=VALUE", param_hint=option)
         if key.strip() in settings:
-            raise typer.BadParameter(f"gives {key.strip()!r} twice", param_hint="--set")
+            raise typer.BadParameter(f"gives {key.strip()!r} twice", param_hint=option)
         settings[key.strip()] = value.strip()
     return settings
+
+
+def parsed_numbers(pairs: list[str] | None, option: str) -> dict[str, float]:
+    """`COLUMN=N` texts as a dict of numbers. Raises typer.BadParameter as `parsed_settings`, and on other values."""
+    try:
+        return {column: float(value) for column, value in parsed_settings(pairs, option).items()}
+    except ValueError as error:
+        raise typer.BadParameter("must look like COLUMN=N with a number N", param_hint=option) from error

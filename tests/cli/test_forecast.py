@@ -31,6 +31,7 @@ def test_it_prints_errors_and_what_a_run_takes(schema_file: Path) -> None:
     done = CliRunner().invoke(app, asked(schema_file, "--epsilon", "0.1", "--epsilon", "2", "--wanted-error", "0.99"))
     assert done.exit_code == 0, done.output
     assert "three-way" in done.stdout
+    assert "likely" in done.stdout
     assert "delta 1e-06" in done.stdout
     assert "at most epsilon 0.1" in done.stdout
     assert "forecast: 500 rows" in done.stdout
@@ -45,6 +46,17 @@ def test_json(schema_file: Path) -> None:
     assert [each["epsilon"] for each in document["at"]] == [0.3, 1.0, 3.0]
     assert document["resources"]["rows"] == 500
     assert document["epsilon_for_it"] is None
+
+
+def test_a_public_fact_about_a_column_is_taken(schema_file: Path) -> None:
+    def counts(*more: str) -> float:
+        done = CliRunner().invoke(app, asked(schema_file, "--epsilon", "1", "--json", *more))
+        assert done.exit_code == 0, done.output
+        return float(json.loads(done.stdout)["at"][0]["one_way"]["mean"])
+
+    assert counts("--common-values", "a=1", "--common-values", "b=2") != counts()
+    for wrong, code in (("a", 2), ("a=many", 2), ("a=9", 1), ("z=1", 1)):
+        assert CliRunner().invoke(app, asked(schema_file, "--common-values", wrong)).exit_code == code
 
 
 def test_refusals(schema_file: Path, tmp_path: Path) -> None:

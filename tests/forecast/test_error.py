@@ -46,6 +46,7 @@ def test_more_epsilon_is_less_error_and_more_rows_too() -> None:
     assert few.at[0].total.mean > many.at[0].total.mean
     assert few.at[0].total.least <= few.at[0].total.mean <= few.at[0].total.greatest
     assert (few.delta, many.delta) == (default_delta(300), default_delta(30_000)) == (1e-6, 1e-8)
+    assert few.at[0].likely[0] < few.at[0].total.mean < few.at[0].likely[1]
     assert few.to_pandas().loc[0.2, "total"] == few.at[0].total.mean
     document = json.loads(json.dumps(few.to_json()))
     assert document["at"][0]["total"]["mean"] == few.at[0].total.mean
@@ -66,10 +67,23 @@ def test_every_kind_of_column_and_a_unit_are_forecast_the_same_each_time() -> No
     assert seen[-1] == 1.0
 
 
+def test_what_is_known_of_a_column_changes_what_is_expected() -> None:
+    labels = dpsynth.Schema([dpsynth.Categorical("a", values=range(60))])
+    few, many = (
+        dpsynth.forecast_error(
+            labels, rows=1000, epsilons=[1], synthesizer="independent", draws=2, common_values={"a": common}
+        )
+        for common in (1.5, 50)
+    )
+    assert few.at[0].one_way.mean < 0.7 * many.at[0].one_way.mean
+    with pytest.raises(SettingError, match="common_values"):
+        dpsynth.forecast_error(labels, rows=1000, common_values={"a": 61})
+
+
 def forecast_of(*totals: tuple[float, float]) -> ErrorForecast:
     flat = Expected(0.1, 0.1, 0.1)
     at = [
-        ErrorAt(epsilon, "mst", flat, flat, flat, Expected(total, total, total), (flat, flat, flat))
+        ErrorAt(epsilon, "mst", flat, flat, flat, Expected(total, total, total), (total, total), (flat, flat, flat))
         for epsilon, total in totals
     ]
     return ErrorForecast(1000, 1e-6, 1000, 1, tuple(at))
