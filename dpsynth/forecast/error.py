@@ -160,9 +160,9 @@ def forecast_error(
 
     rows: about as many as the table has (of several rows of one unit, those that are kept). delta: by default a
     thousandth of 1 / rows, rounded down to a power of ten. draws: made-up tables; seed: of all that is drawn.
-    options: as in `synthesize`: synthesizer, workload, label, relation, unit, max_rows_per_unit, settings. progress:
-    called with a stage and the fraction done. Takes some seconds for each table and epsilon. Raises SettingError,
-    SchemaError, PlanTooLargeError.
+    options: as in `synthesize`: synthesizer, workload, label, fairness, relation, unit, max_rows_per_unit, settings.
+    progress: called with a stage and the fraction done. Takes some seconds for each table and epsilon. Raises
+    SettingError, SchemaError, PlanTooLargeError.
 
     Privacy: free. No data is read. How near it comes: docs/how-to/choose-epsilon-and-delta.md.
     """

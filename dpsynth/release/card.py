@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dpsynth.notebook import card
-from dpsynth.release.plain_words import odds_in_words
+from dpsynth.release.plain_words import fairness_in_words, odds_in_words
 
 if TYPE_CHECKING:
     from dpsynth.release.release import Release
@@ -27,6 +27,9 @@ def release_card(release: Release) -> str:
         ("made by", certificate.synthesizer + (f": {certificate.reason}" if certificate.reason else "")),
         ("made", certificate.created),
     ]
+    fairness = fairness_in_words(certificate.settings)
+    if fairness is not None:
+        facts.insert(-1, ("fairness", f"in the model, {fairness}"))
     small = release.rows * len(release.schema) <= VALUES_LIMIT
     head = release.table.head(ROWS) if small or "table" in vars(release) else None
     rows = [] if head is None else [[_cell(value) for value in row] for row in head.itertuples(index=False)]

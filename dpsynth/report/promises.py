@@ -8,7 +8,7 @@ from typing import Any
 from dpsynth.markup import Content as Piece
 from dpsynth.markup import Markup, element, foreign, joined
 from dpsynth.privacy.calibration import Guarantee
-from dpsynth.release.plain_words import rounded_up, workload_in_words
+from dpsynth.release.plain_words import FAIR, fairness_in_words, rounded_up, workload_in_words
 from dpsynth.report import plots, words
 from dpsynth.report.content import Content
 from dpsynth.report.tables import facts, figure, listed, table
@@ -111,6 +111,9 @@ def mechanisms(content: Content) -> Markup:
         ),
         ("drawn with seed", f"{certificate.seed}; it governs the drawing of rows, and no seed reaches the noise"),
     ]
+    fairness = fairness_in_words(certificate.settings)
+    if fairness is not None:
+        made.insert(2, ("fairness", foreign(f"{fairness}. {FAIR}")))
     pool = certificate.audit_pool
     if pool is not None:
         made.append(("audit pool", f"{pool.units:,} units{', in pairs' if pool.pairs else ''}, chosen by secret coins"))
