@@ -156,6 +156,18 @@ class Fairness:
             )
 
 
+def fairness_in_words(settings: Mapping[str, Any]) -> str | None:
+    """What fairness was asked for, when the settings say so in a way that can be read.
+
+    >>> fairness_in_words({"fairness": {"protected": ["sex"], "outcome": "pay", "admissible": []}})
+    'pay does not depend on sex'
+    """
+    try:
+        return Fairness.read(settings["fairness"]).words if settings.get("fairness") else None
+    except (SettingError, TypeError, ValueError):
+        return None
+
+
 def tied(constraints: Iterable[Constraint]) -> tuple[Clique, ...]:
     """Sets of columns that public constraints bind together in every row, whatever is measured.
 

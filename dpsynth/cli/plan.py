@@ -77,7 +77,8 @@ def plan(
 
 
 def _print_plan(planned: dict[str, Any]) -> None:
-    from dpsynth.release.plain_words import fairness_in_words, in_percent, synthesizer_in_words, workload_in_words
+    from dpsynth.fairness import fairness_in_words
+    from dpsynth.release.plain_words import in_percent, synthesizer_in_words, workload_in_words
 
     rows = [
         (step["label"], step["kind"], _noise(step["stddev"]), f"{step['cells']:,}", f"{100 * step['share']:.3g}%")

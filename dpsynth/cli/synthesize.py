@@ -137,7 +137,8 @@ def synthesize(
 
 def print_release(release: Release, out: Path, as_json: bool, audit_pool: Path | None = None) -> None:
     """Where a release is and what it promises."""
-    from dpsynth.release.plain_words import fairness_in_words, promise_in_words, synthesizer_in_words
+    from dpsynth.fairness import fairness_in_words
+    from dpsynth.release.plain_words import promise_in_words, synthesizer_in_words
 
     certificate = release.certificate
     if as_json:

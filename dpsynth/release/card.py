@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dpsynth.fairness import fairness_in_words
 from dpsynth.notebook import card
-from dpsynth.release.plain_words import fairness_in_words, odds_in_words
+from dpsynth.release.plain_words import odds_in_words
 
 if TYPE_CHECKING:
     from dpsynth.release.release import Release
@@ -46,4 +47,6 @@ def release_card(release: Release) -> str:
 def _cell(value: object) -> str:
     import pandas as pd
 
+    if isinstance(value, pd.Timestamp) and value == value.normalize():
+        return str(value.date())
     return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]  # a scalar

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Any, Protocol
 
 from dpsynth.errors import SettingError
-from dpsynth.fairness import Fairness
+from dpsynth.fairness import fairness_in_words
 from dpsynth.release.certificate import Certificate, MechanismRecord, Promise, Unit
 from dpsynth.workload import Workload
 
@@ -114,18 +114,6 @@ def workload_in_words(settings: Mapping[str, Any]) -> str | None:
     """What the table should be right about, when the settings say so in a way that can be read."""
     try:
         return Workload.read(settings["workload"]).words() if "workload" in settings else None
-    except (SettingError, TypeError, ValueError):
-        return None
-
-
-def fairness_in_words(settings: Mapping[str, Any]) -> str | None:
-    """What fairness was asked for, when the settings say so in a way that can be read.
-
-    >>> fairness_in_words({"fairness": {"protected": ["sex"], "outcome": "pay", "admissible": []}})
-    'pay does not depend on sex'
-    """
-    try:
-        return Fairness.read(settings["fairness"]).words if settings.get("fairness") else None
     except (SettingError, TypeError, ValueError):
         return None
 
