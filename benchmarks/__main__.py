@@ -16,6 +16,7 @@ NAMES = (
     "adult",
     "raw_adult",
     "constraints",
+    "fairness",
     "binning",
     "audit",
     "recompute",

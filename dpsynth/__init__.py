@@ -13,6 +13,7 @@ from dpsynth.engine import plan, synthesize
 from dpsynth.errors import BudgetError, DataError, DPSynthError, LedgerError, SettingError
 from dpsynth.evaluate import evaluate
 from dpsynth.evaluation.evaluation import Evaluation
+from dpsynth.fairness import Fairness
 from dpsynth.forecast.error import ErrorForecast, forecast_error
 from dpsynth.forecast.resources import ResourceForecast, forecast_resources
 from dpsynth.inference.combine import Combined, combine
@@ -51,9 +52,10 @@ __all__ = [
     "ErrorForecast",
     "Estimate",
     "Explanation",
+    "Evaluation",
+    "Fairness",
     "Fixed",
     "Forbidden",
-    "Evaluation",
     "Identifier",
     "Ledger",
     "LedgerError",

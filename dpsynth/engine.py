@@ -17,6 +17,7 @@ from dpsynth.audit_pool import AuditPool, PoolSize
 from dpsynth.booking import TOP, Booking, tape_of
 from dpsynth.encoding import Encoding, find_codec, largest_domain
 from dpsynth.errors import SettingError
+from dpsynth.fairness import Fairness
 from dpsynth.ledger import whole_units
 from dpsynth.plan import Plan, require_memory
 from dpsynth.privacy.calibration import Guarantee, budget_from, check_delta
@@ -38,11 +39,13 @@ from dpsynth.release.certificate import (
     utc_now,
 )
 from dpsynth.release.certificate import Unit as UnitWords
+from dpsynth.release.fair import require_fair
 from dpsynth.release.release import Release
 from dpsynth.satisfiable import satisfiable_domain
 from dpsynth.schema import Identifier, Schema
 from dpsynth.session import Door, Session
-from dpsynth.synthesizers.asked import with_workload
+from dpsynth.shared_settings import ENGINE_SETTINGS, RUN_SETTINGS, parted
+from dpsynth.synthesizers.asked import with_fairness, with_workload
 from dpsynth.synthesizers.auto import AUTO, choose
 from dpsynth.synthesizers.catalogue import NEEDS_ROWS, delta_share, make_synthesizer, summed_cells
 from dpsynth.synthesizers.synthesizer import Fitted, Progress, Synthesizer, no_progress
@@ -54,15 +57,7 @@ if TYPE_CHECKING:
     from dpsynth.private.files import Data
 
 
-# Settings that every synthesizer shares, and how their text is read.
-ENGINE_SETTINGS: dict[str, type[float] | type[int] | type[str]] = {
-    **{field.name: str if field.name == "binning" else float for field in dataclasses.fields(Encoding)},
-    "memory_limit_bytes": int,
-    "rows_in": str,
-}
 READING = "reading the table"
-# Settings of the run on this machine, which no release depends on and no certificate names.
-RUN_SETTINGS = ("memory_limit_bytes", "rows_in")
 
 
 @dataclass(frozen=True)
@@ -83,6 +78,7 @@ class Request:
     encoding: Encoding
     budget: Cost
     memory_limit_bytes: int | None
+    fairness: Fairness | None = None
     pool: PoolSize | None = None
     rows_in: RowsIn = RowsIn.AUTO
 
@@ -120,6 +116,7 @@ def settle(
     synthesizer: str = AUTO,
     workload: Workload | str | None = None,
     label: str | None = None,
+    fairness: Fairness | str | None = None,
     relation: str | Relation = Relation.ADD_REMOVE,
     unit: str | None = None,
     max_rows_per_unit: int | None = None,
@@ -133,7 +130,7 @@ def settle(
         raise SettingError(f"unit ({unit!r}) must be an Identifier column of the schema; try Identifier({unit!r})")
     if schema.public_rows:
         check_delta(delta, schema.public_rows)
-    own, rest = _engine_settings(dict(settings or {}))
+    own, rest = parted(dict(settings or {}))
     encoding = Encoding(**{key: value for key, value in own.items() if key not in RUN_SETTINGS})
     reserve = sum(_delta_shares(schema, encoding, synthesizer)) * delta
     budget = budget_from(epsilon, delta, reserve)
@@ -141,9 +138,11 @@ def settle(
     name, reason = synthesizer, None
     if synthesizer == AUTO:
         wanted = workload is not None or label is not None or "workload" in rest
-        choice = choose(domain, budget, privacy_unit, schema.public_rows, workload=wanted)
+        fair = fairness is not None or "fairness" in rest
+        choice = choose(domain, budget, privacy_unit, schema.public_rows, workload=wanted, fair=fair)
         name, reason = choice.name, choice.reason
-    made = make_synthesizer(name, with_workload(name, rest, workload, label, domain), also=ENGINE_SETTINGS)
+    asked = with_fairness(name, with_workload(name, rest, workload, label, domain), fairness, schema)
+    made = make_synthesizer(name, asked, also=ENGINE_SETTINGS)
     return Request(
         schema=schema,
         epsilon=float(epsilon),
@@ -153,6 +152,7 @@ def settle(
         reason=reason,
         settings={**dataclasses.asdict(encoding), **dataclasses.asdict(made)},  # type: ignore[call-overload]  # a protocol
         synthesizer=made,
+        fairness=asked.get("fairness"),
         encoding=encoding,
         budget=budget,
         memory_limit_bytes=own.get("memory_limit_bytes"),
@@ -208,7 +208,10 @@ def run_request(request: Request, door: Door, progress: Progress = no_progress) 
     columns = len(largest_domain(request.schema))
     pair_mu = request.synthesizer_budget.mu / max(columns - 1, 1) ** 0.5
     codec = find_codec(door, request.schema, request.encoding_budget, request.encoding, pair_mu)
-    return request.synthesizer.fit(door, codec, request.synthesizer_budget, progress).within_constraints()
+    fitted = request.synthesizer.fit(door, codec, request.synthesizer_budget, progress).within_constraints()
+    if request.fairness is not None:
+        require_fair(request.fairness, request.schema.constraints, fitted.measurements, fitted.model)
+    return fitted
 
 
 def synthesize(
@@ -220,6 +223,7 @@ def synthesize(
     synthesizer: str = AUTO,
     workload: Workload | str | None = None,
     label: str | None = None,
+    fairness: Fairness | str | None = None,
     relation: str | Relation = Relation.ADD_REMOVE,
     unit: str | None = None,
     max_rows_per_unit: int | None = None,
@@ -243,6 +247,7 @@ def synthesize(
     synthesizer: a name from `synthesizers()`; "auto" chooses one from public facts alone. settings: its options.
     label: a column that will be predicted from the others. workload: which marginals matter (a `Workload`, or
     text such as "3;label=income"); both are public, so do not choose them by looking at the private table.
+    fairness: which columns may tell about an outcome only through admissible ones (a `Fairness`, or text); as public.
     relation: "add-remove" or "replace-one". unit, max_rows_per_unit: the column that says whose row it is, and
     how many rows of one unit are kept (chosen at random); without a unit each row is protected by itself.
     rows: how many synthetic rows, by default the noisy number of private rows. seed: of the synthetic rows alone, never
@@ -271,6 +276,7 @@ def synthesize(
         synthesizer=synthesizer,
         workload=workload,
         label=label,
+        fairness=fairness,
         relation=relation,
         unit=unit,
         max_rows_per_unit=max_rows_per_unit,
@@ -385,16 +391,3 @@ def _released(
     return Release(
         request.schema, fitted.codec, fitted.model, fitted.measurements, certificate, rows, seed, audit_pool=pool
     )
-
-
-def _engine_settings(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Settings of the engine as numbers and words, and those that are left for the synthesizer."""
-    own: dict[str, Any] = {}
-    for name, kind in ENGINE_SETTINGS.items():
-        if name in settings:
-            value = settings.pop(name)
-            try:
-                own[name] = value if kind is str else kind(float(value))
-            except (TypeError, ValueError, OverflowError):
-                raise SettingError(f"{name} ({value!r}) must be a number") from None
-    return own, settings

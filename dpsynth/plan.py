@@ -9,6 +9,7 @@ from typing import Any
 from dpsynth.audit_pool import PoolSize
 from dpsynth.domain import Domain
 from dpsynth.errors import PlanTooLargeError
+from dpsynth.fairness import fairness_in_words
 from dpsynth.markup import Content
 from dpsynth.notebook import bar, card
 from dpsynth.privacy.calibration import Guarantee
@@ -95,12 +96,13 @@ class Plan:
 
     def _repr_html_(self) -> str:
         """A card for notebooks: the promise, what the run needs, and each step with its share of the budget."""
-        odds = self.guarantee.attack_odds((0.01,))[0][1]
+        odds, fairness = self.guarantee.attack_odds((0.01,))[0][1], fairness_in_words(self.settings)
         facts = [
             ("promise", f"epsilon {self.epsilon:g}, delta {self.delta:g}"),
             ("hides", self.unit.describe()),
             ("in odds", f"at 1% false alarms, an attacker who knows all else finds at most {100 * odds:.2f}%"),
             ("synthesizer", self.synthesizer + (f": {self.reason}" if self.reason else "")),
+            *([] if fairness is None else [("fairness", f"in the model, {fairness}")]),
             ("needs", f"about {self.predicted_seconds:.0f} s and {self.predicted_bytes / 1e6:,.0f} MB, without rows"),
         ]
         rows: list[list[Content]] = [

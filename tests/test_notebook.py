@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dpsynth
-from dpsynth.notebook import ROWS_SHOWN, bar, card
+from dpsynth.notebook import ROWS_SHOWN, bar, card, toned
+from dpsynth.release.card import _cell
 
 EVIL = "<script>alert('x')</script> & \"q\""
 CANARY = "Zebulon"
@@ -71,6 +72,22 @@ def test_a_release_a_plan_and_a_schema_show_themselves(release: dpsynth.Release)
     assert "epsilon 3, delta 1e-06" in text
     assert "The first 5 of" in text
     assert [step.label in Whole(plan._repr_html_()).text for step in plan.steps]
+    fair = dpsynth.plan(release.schema, epsilon=3, delta=1e-6, fairness=dpsynth.Fairness(["sex"], EVIL))
+    assert "does not depend on sex" in Whole(fair._repr_html_()).text
+
+
+def test_days_are_shown_as_days() -> None:
+    import pandas as pd
+
+    assert [_cell(pd.Timestamp(at)) for at in ("2020-02-01", "2020-02-01 07:00")] == [
+        "2020-02-01",
+        "2020-02-01 07:00:00",
+    ]
+
+
+def test_tones_are_told_to_browsers_old_and_new() -> None:
+    assert Whole(toned("right", "good").html).text == "right"
+    assert "color:#15803d;color:color-mix(" in toned("right", "good").html
 
 
 def test_a_draft_shows_no_value_that_nobody_answers_for() -> None:

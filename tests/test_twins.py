@@ -16,6 +16,7 @@ import dpsynth
 from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.engine import run_request, settle
 from dpsynth.errors import SettingError
+from dpsynth.fairness import Fairness
 from dpsynth.mechanisms.count import Count
 from dpsynth.mechanisms.dependence import PairDependence
 from dpsynth.mechanisms.feature_sums import FeatureSums
@@ -65,6 +66,9 @@ MECHANISMS = {
     "dependence": PairDependence(CODEC, (np.array([2.0, 3.0]),) * 3, 5.0, 2.5),
     "picks": SelectCliques(CODEC, PAIRS, REFERENCES, (0, 1, 0), 0.3, 2),
     "tree": SelectCliques(CODEC, PAIRS, REFERENCES, (0, 1, 0), 0.2, 2, acyclic=True, weights=(1, 2, 1)),
+    "fair tree": SelectCliques(
+        CODEC, PAIRS, REFERENCES, (0, 1, 0), 0.2, 2, acyclic=True, fairness=Fairness(["a"], "c")
+    ),
     "parents": SelectParents(CODEC, ("b", "a", "c"), CHILDREN, dict.fromkeys("abc", EVEN), (0.5,) * 7, 0.5),
     "partitions": Partitions("city", 1.5, 0.3),
     "tree of halves": PrivTree("age", tuple(range(9)), 0.8, 1, 3),

@@ -14,7 +14,7 @@ def synthesizer_names(incomplete: str) -> list[tuple[str, str]]:
 
 def settings(context: typer.Context, incomplete: str) -> list[str]:
     """`KEY=` for the settings of the engine and of the synthesizer that stands on the line already."""
-    from dpsynth.engine import ENGINE_SETTINGS
+    from dpsynth.shared_settings import ENGINE_SETTINGS
     from dpsynth.synthesizers.catalogue import CATALOGUE, fields_of
 
     chosen = str(context.params.get("synthesizer"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dpsynth.cli.options import (
+    FairnessText,
     Json,
     Label,
     MaxRows,
@@ -42,6 +43,7 @@ def forecast(
     synthesizer: SynthesizerName = "auto",
     label: Label = None,
     workload: WorkloadText = None,
+    fairness: FairnessText = None,
     unit: UnitColumn = None,
     max_rows_per_unit: MaxRows = None,
     relation: RelationOption = RelationName.add_remove,
@@ -64,7 +66,7 @@ def forecast(
     """Forecast the error of a release from the schema alone, on made-up tables. Reads no data; costs no privacy."""
     chosen, common = parsed_settings(settings), parsed_numbers(common_values, "--common-values")
     options: dict[str, Any] = {
-        "synthesizer": synthesizer, "label": label, "workload": workload, "unit": unit,
+        "synthesizer": synthesizer, "label": label, "workload": workload, "fairness": fairness, "unit": unit,
         "max_rows_per_unit": max_rows_per_unit, "relation": relation.value, "settings": chosen,
     }  # fmt: skip
     with refusals(as_json):

@@ -44,6 +44,14 @@ WorkloadText = Annotated[
     str | None,
     typer.Option("--workload", metavar="TEXT", help="Which marginals matter: '2', 'age,sex;sex,pay', 'weights=age:2'."),
 ]
+FairnessText = Annotated[
+    str | None,
+    typer.Option(
+        "--fairness",
+        metavar="TEXT",
+        help="'protected=sex; outcome=pay; admissible=hours': pay may depend on sex only through hours.",
+    ),
+]
 UnitColumn = Annotated[
     str | None,
     typer.Option("--unit", metavar="COLUMN", help="Column that says whose row it is; protects all its rows."),

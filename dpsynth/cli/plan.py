@@ -9,6 +9,7 @@ import typer
 from dpsynth.cli.options import (
     Delta,
     Epsilon,
+    FairnessText,
     Json,
     Label,
     MaxRows,
@@ -33,6 +34,7 @@ def plan(
     synthesizer: SynthesizerName = "auto",
     label: Label = None,
     workload: WorkloadText = None,
+    fairness: FairnessText = None,
     unit: UnitColumn = None,
     max_rows_per_unit: MaxRows = None,
     relation: RelationOption = RelationName.add_remove,
@@ -58,6 +60,7 @@ def plan(
             synthesizer=synthesizer,
             workload=workload,
             label=label,
+            fairness=fairness,
             relation=relation.value,
             unit=unit,
             max_rows_per_unit=max_rows_per_unit,
@@ -74,6 +77,7 @@ def plan(
 
 
 def _print_plan(planned: dict[str, Any]) -> None:
+    from dpsynth.fairness import fairness_in_words
     from dpsynth.release.plain_words import in_percent, synthesizer_in_words, workload_in_words
 
     rows = [
@@ -84,6 +88,9 @@ def _print_plan(planned: dict[str, Any]) -> None:
     workload = workload_in_words(planned["settings"])
     if workload is not None:
         typer.echo(f"meant to be right about: {workload}")
+    fair = fairness_in_words(planned["settings"])
+    if fair is not None:
+        typer.echo(f"fair: {fair}; sets of columns that would join them otherwise are left out")
     print_table(("step", "mechanism", "noise (rows)", "cells", "budget"), rows)
     typer.echo(
         f"needs:    {planned['predicted_cells']:,} cells, {in_bytes(planned['predicted_bytes'])} beside the table,"

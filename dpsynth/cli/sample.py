@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from dpsynth.cli.options import Json
+from dpsynth.cli.options import Json, ShowProgress
 from dpsynth.cli.output import print_json
+from dpsynth.cli.progress import progress_bar
 from dpsynth.cli.refusals import refusals
 
 
@@ -36,6 +37,7 @@ def sample(
         Path | None, typer.Option(help="CSV or Parquet file of public columns to keep, one row for each row drawn.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    progress: ShowProgress = False,
     as_json: Json = False,
 ) -> None:
     """Draw more synthetic rows from a release, also under conditions. Reads no private data: it costs no privacy.
@@ -59,18 +61,20 @@ def sample(
         schema = released_schema(release.schema, release.codec)
         kept = None if known is None else read_known(known)
         wanted = len(kept) if kept is not None else release.rows if rows is None else rows
-        drawn = release.sample_parts(
-            wanted if rows is None else rows,
-            seed=seed,
-            given=typed_given(given or [], schema),
-            weights=typed_weights(weight or [], schema),
-            known=kept,
-        )
-        parts = map(as_arrow, drawn)
-        if suffix == ".csv":
-            _write_whole(out, lambda file: write_csv(parts, file, formats=date_formats(release.schema)))
-        else:
-            _write_whole(out, lambda file: write_parquet(parts, file))
+        with progress_bar(progress) as show:
+            drawn = release.sample_parts(
+                wanted if rows is None else rows,
+                seed=seed,
+                given=typed_given(given or [], schema),
+                weights=typed_weights(weight or [], schema),
+                known=kept,
+                progress=show,
+            )
+            parts = map(as_arrow, drawn)
+            if suffix == ".csv":
+                _write_whole(out, lambda file: write_csv(parts, file, formats=date_formats(release.schema)))
+            else:
+                _write_whole(out, lambda file: write_parquet(parts, file))
         if as_json:
             print_json({"rows": wanted, "out": str(out)})
         else:

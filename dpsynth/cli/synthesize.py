@@ -10,6 +10,7 @@ import typer
 from dpsynth.cli.options import (
     Delta,
     Epsilon,
+    FairnessText,
     Json,
     Label,
     LedgerAddress,
@@ -43,6 +44,7 @@ def synthesize(
     synthesizer: SynthesizerName = "auto",
     label: Label = None,
     workload: WorkloadText = None,
+    fairness: FairnessText = None,
     rows: Annotated[int | None, typer.Option(min=0, help="Synthetic rows; by default the noisy estimate.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Which rows the model draws. It never reaches the noise.")
@@ -113,6 +115,7 @@ def synthesize(
                 synthesizer=synthesizer,
                 workload=workload,
                 label=label,
+                fairness=fairness,
                 relation=relation.value,
                 unit=unit,
                 max_rows_per_unit=max_rows_per_unit,
@@ -134,6 +137,7 @@ def synthesize(
 
 def print_release(release: Release, out: Path, as_json: bool, audit_pool: Path | None = None) -> None:
     """Where a release is and what it promises."""
+    from dpsynth.fairness import fairness_in_words
     from dpsynth.release.plain_words import promise_in_words, synthesizer_in_words
 
     certificate = release.certificate
@@ -145,6 +149,9 @@ def print_release(release: Release, out: Path, as_json: bool, audit_pool: Path |
     typer.echo(f"release: {out}")
     typer.echo(f"table:   {out / 'synthetic.csv'} and synthetic.parquet, {release.rows:,} rows")
     typer.echo(f"made by: {synthesizer_in_words(certificate.synthesizer, certificate.reason)}")
+    fair = fairness_in_words(certificate.settings)
+    if fair is not None:
+        typer.echo(f"fair:    {fair}, in the model")
     if certificate.audit_pool is not None and audit_pool is not None:
         typer.echo(f"audit:   {audit_pool} holds the secret coins of {certificate.audit_pool.units:,} units; run:")
         typer.echo(f"         dpsynth audit {out} --private DATA --pool {audit_pool}")

@@ -169,9 +169,9 @@ def forecast_error(
     thousandth of 1 / rows, rounded down to a power of ten. draws: made-up tables; seed: of all that is drawn.
     common_values: what is publicly known of how columns of labels are used: of how many equally common values each is
     as varied (4 labels of which one is rare: about 3; one value in nine of ten rows and the rest in many: about 2).
-    options: as in `synthesize`: synthesizer, workload, label, relation, unit, max_rows_per_unit, settings. progress:
-    called with a stage and the fraction done. Takes some seconds for each table and epsilon. Raises SettingError,
-    SchemaError, PlanTooLargeError.
+    options: as in `synthesize`: synthesizer, workload, label, fairness, relation, unit, max_rows_per_unit, settings.
+    progress: called with a stage and the fraction done. Takes some seconds for each table and epsilon. Raises
+    SettingError, SchemaError, PlanTooLargeError.
 
     Privacy: free. No data is read. How near it comes: docs/how-to/choose-epsilon-and-delta.md.
     """

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Clique
 from dpsynth.errors import SettingError
+from dpsynth.fairness import Fairness, tied
 from dpsynth.privacy.cost import Cost
 from dpsynth.privacy.exponential import select
 from dpsynth.privacy.picks import cost_of_picks, range_of_picks
@@ -33,7 +34,9 @@ class SelectCliques:
     reference (integers, `references[i]` of shape `domain.shape(candidates[i])`), less a public penalty in
     rows for the noise that measuring it would bring. Each pick removes its clique; with `acyclic` it also
     removes those that would close a cycle, which makes d - 1 picks of pairs a random spanning tree of d
-    columns; and without `nested` those on the same schema columns, on some of them, or on these and more.
+    columns; and without `nested` those on the same schema columns, on some of them, or on these and more. With
+    `fairness` it removes those that would lead from a protected column to the outcome past the admissible ones, along
+    the picked cliques and the codec's constraints.
     weights: positive whole numbers up to 2^20, one for each candidate, or none when all count alike
     (`whole_weights` makes them from fractions); whole, so that scores are exact integers.
 
@@ -43,7 +46,8 @@ class SelectCliques:
     The log-probability ratios of one pick therefore move within a range of
     2 * rate * max(weights) * sensitivity. (The score is NOT monotone: a row can raise one score and lower
     another, so the factor 2 stays.) Whatever was picked before, the next pick is a mechanism of that bounded
-    range; all picks together cost cost_of_picks.
+    range; all picks together cost cost_of_picks. Which candidates are left follows from earlier picks and public
+    facts, the same for both neighbours, so leaving some out costs nothing.
 
     Source: McKenna, Miklau, Sheldon, "Winning the NIST Contest" (MST), JPC 2021, algorithm 2;
     McKenna, Mullins, Sheldon, Miklau, "AIM", VLDB 2022, section 4 (weights and penalties);
@@ -59,6 +63,7 @@ class SelectCliques:
     acyclic: bool = False
     weights: tuple[int, ...] = ()
     nested: bool = True
+    fairness: Fairness | None = None
 
     def __post_init__(self) -> None:
         if not len(self.candidates) == len(self.references) == len(self.penalties):
@@ -118,7 +123,15 @@ class SelectCliques:
         if not self.nested:
             for index in picked:
                 left &= ~self._holding[index]
+        if self.fairness is not None:
+            joined = [*tied(self.codec.constraints), *(self._sources[index] for index in picked)]
+            left &= np.array(self.fairness.allowed(joined, self._sources), dtype=np.bool_)
         return left
+
+    @cached_property
+    def _sources(self) -> tuple[Clique, ...]:
+        """Schema columns that each candidate reads."""
+        return tuple(tuple(self.codec[column].source for column in clique) for clique in self.candidates)
 
     @cached_property
     def _ends(self) -> npt.NDArray[np.int64]:
@@ -129,10 +142,9 @@ class SelectCliques:
     @cached_property
     def _holding(self) -> npt.NDArray[np.bool_]:
         """Whether the schema columns of one candidate hold all those of another, shape (candidates, candidates)."""
-        sources = [[self.codec[column].source for column in clique] for clique in self.candidates]
-        place = {column: i for i, column in enumerate(dict.fromkeys(c for columns in sources for c in columns))}
-        holds = np.zeros((len(sources), len(place)), dtype=np.float32)
-        for row, columns in zip(holds, sources, strict=True):
+        place = {column: i for i, column in enumerate(dict.fromkeys(c for columns in self._sources for c in columns))}
+        holds = np.zeros((len(self._sources), len(place)), dtype=np.float32)
+        for row, columns in zip(holds, self._sources, strict=True):
             row[[place[column] for column in columns]] = 1
         shared, sizes = holds @ holds.T, holds.sum(axis=1)
         found: npt.NDArray[np.bool_] = shared >= np.minimum(sizes[:, None], sizes[None, :])

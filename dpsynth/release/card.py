@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dpsynth.fairness import fairness_in_words
 from dpsynth.notebook import card
 from dpsynth.release.plain_words import odds_in_words
 
@@ -27,6 +28,9 @@ def release_card(release: Release) -> str:
         ("made by", certificate.synthesizer + (f": {certificate.reason}" if certificate.reason else "")),
         ("made", certificate.created),
     ]
+    fairness = fairness_in_words(certificate.settings)
+    if fairness is not None:
+        facts.insert(-1, ("fairness", f"in the model, {fairness}"))
     small = release.rows * len(release.schema) <= VALUES_LIMIT
     head = release.table.head(ROWS) if small or "table" in vars(release) else None
     rows = [] if head is None else [[_cell(value) for value in row] for row in head.itertuples(index=False)]
@@ -43,4 +47,6 @@ def release_card(release: Release) -> str:
 def _cell(value: object) -> str:
     import pandas as pd
 
+    if isinstance(value, pd.Timestamp) and value == value.normalize():
+        return str(value.date())
     return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]  # a scalar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 IntArray = npt.NDArray[np.int64]
+
+
+def unheard(rows: int) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,11 +70,19 @@ class Known:
                 _require(ticks[name] == right, name, f"be what the schema says: {rule.words}")
         return cls(schema, frame.reset_index(drop=True), ticks)
 
-    def table(self, sampler: Sampler, first: int, rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    def table(
+        self,
+        sampler: Sampler,
+        first: int,
+        rows: int,
+        rng: np.random.Generator,
+        tell: Callable[[int], None] = unheard,
+    ) -> pd.DataFrame:
         """The rows from `first` on: known columns as they were given, the others drawn given them.
 
         Rows that tell the model the same are drawn together. Where the model gives no row to known values, the records
-        nearest to them stand in (see `nearest_records`). Raises SettingError for a row that the constraints forbid.
+        nearest to them stand in (see `nearest_records`). tell: called with numbers of rows as they are drawn. Raises
+        SettingError for a row that the constraints forbid.
         """
         ticks = {name: column[first : first + rows] for name, column in self.ticks.items()}
         clues = _clues(self.schema, sampler.codec, ticks, first)
@@ -93,6 +105,7 @@ class Known:
                     codec, name = clue.codecs[kind[1 + clues.index(clue)]], clue.column
                     values = codec.decode(codes[name][places], rng)
                     known.setdefault(name, np.zeros(rows, dtype=np.int64))[places] = ticks_of(self.schema[name], values)
+            tell(len(places))
         return self._put_in(sampler.codec.decode(codes, rows, rng, first_row=first, known=known), first)
 
     def _given(self, sampler: Sampler, told: Sequence[tuple[_Clue, FloatArray]], row: int) -> Model:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from dpsynth.codec.codec import Codec
 from dpsynth.models.model import Model
 from dpsynth.release.conditions import Sampler
-from dpsynth.release.known import Known
+from dpsynth.release.known import Known, unheard
 from dpsynth.release.tables import as_arrow
 
 if TYPE_CHECKING:
@@ -53,15 +54,20 @@ class Parts:
         """Number of parts."""
         return max(-(-self.rows // self.part_rows), 1)
 
-    def part(self, number: int, most: int | None = None) -> pd.DataFrame:
-        """The rows of one part, from 0; most: draw so many rows at most, for a look at what they are like."""
+    def part(self, number: int, most: int | None = None, tell: Callable[[int], None] = unheard) -> pd.DataFrame:
+        """The rows of one part, from 0; most: draw so many rows at most, for a look at what they are like.
+
+        tell: called with numbers of rows as they are drawn.
+        """
         first = number * self.part_rows
         rows = min(self.rows - first, self.part_rows, most or self.part_rows)
         seed = np.random.SeedSequence(self.entropy, spawn_key=(number,) if number else ())
         rng = np.random.default_rng(seed)
         if self.known is not None:
-            return self.known.table(Sampler(self.codec, self.model), first, rows, rng)
-        return self.codec.decode(self.model.sample(rows, rng, method="rounded"), rows, rng, first_row=first)
+            return self.known.table(Sampler(self.codec, self.model), first, rows, rng, tell)
+        drawn = self.codec.decode(self.model.sample(rows, rng, method="rounded"), rows, rng, first_row=first)
+        tell(rows)
+        return drawn
 
     def in_spark(self, session: Any) -> Any:
         """The rows as a frame of Spark with a part in each partition, drawn by the task that needs it."""
@@ -77,6 +83,26 @@ class Parts:
                     yield from as_arrow(self.part(number)).cast(schema).to_batches(max_chunksize=BATCH_ROWS)
 
         return session.range(0, self.count, 1, self.count).mapInArrow(drawn, described)
+
+
+def adding_up(rows: int, progress: Callable[[str, float], None]) -> Callable[[int], None]:
+    """A function that any thread tells of rows that it drew; `progress` hears the fraction of all `rows`.
+
+    >>> tell = adding_up(4, lambda stage, done: print(stage, done))
+    >>> tell(1), tell(3)
+    draw rows 0.25
+    draw rows 1.0
+    (None, None)
+    """
+    lock, done = Lock(), 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        with lock:
+            done += more
+            progress("draw rows", done / max(rows, 1))
+
+    return tell
 
 
 def _spark_type(found: pa.DataType) -> str:

@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Any, Protocol
 
 from dpsynth.errors import SettingError
+from dpsynth.fairness import fairness_in_words
 from dpsynth.release.certificate import Certificate, MechanismRecord, Promise, Unit
 from dpsynth.workload import Workload
 
@@ -15,6 +16,11 @@ WIDTH = 96
 # Beyond these a promise is called weak: finds at 1 % false alarms, and delta.
 WEAK_FINDS = 0.5
 WEAK_DELTA = 1e-3
+FAIR = (
+    "That is a property of the model that the rows are drawn from: no set of columns was measured that joins them in"
+    " another way. It does not say that groups come out equal: they differ as far as the admissible columns do, and"
+    " what is learnt from the rows may treat real people differently."
+)
 
 
 class Promised(Protocol):
@@ -214,12 +220,19 @@ def _noise(certificate: Certificate) -> list[str]:
 def _table(certificate: Certificate) -> list[str]:
     software = certificate.software
     workload = workload_in_words(certificate.settings)
-    others = {name: value for name, value in certificate.settings.items() if workload is None or name != "workload"}
+    fairness = fairness_in_words(certificate.settings)
+    said = {"workload": workload, "fairness": fairness}
+    others = {
+        name: value
+        for name, value in certificate.settings.items()
+        if said.get(name) is None and (name, value) != ("fairness", None)
+    }
     settings = ", ".join(f"{name}={value}" for name, value in others.items())
     unit = certificate.unit
     bounded = "" if unit.column is None else f", with at most {unit.max_rows} rows kept of each {unit.column!r},"
     lines = _wrapped(f"Synthesizer: {synthesizer_in_words(certificate.synthesizer, certificate.reason)}.")
     lines += _wrapped(f"Meant to be right about: {workload}.") if workload is not None else []
+    lines += [] if fairness is None else _wrapped(f"Fairness: {fairness}. {FAIR}")
     lines += _pool(certificate)
     return lines + _wrapped(
         f"{certificate.rows:,} rows, drawn with seed {certificate.seed} from the model {certificate.synthesizer!r}"

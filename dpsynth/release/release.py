@@ -26,8 +26,8 @@ from dpsynth.release.conditions import Sampler, conditioned, released_schema
 from dpsynth.release.content import content_digest
 from dpsynth.release.directory import Directory
 from dpsynth.release.documents import to_document
-from dpsynth.release.known import Known
-from dpsynth.release.parts import PART_ROWS, Parts
+from dpsynth.release.known import Known, unheard
+from dpsynth.release.parts import PART_ROWS, Parts, adding_up
 from dpsynth.release.plain_words import plain_words
 from dpsynth.release.tables import as_arrow, date_formats, parquet_parts, read_parquet, write_csv, write_parquet
 from dpsynth.schema.schema import Schema
@@ -115,6 +115,7 @@ class Release:
         given: Mapping[str, Any] | None = None,
         weights: Mapping[str, Mapping[Any, float]] | None = None,
         known: pd.DataFrame | None = None,
+        progress: Progress | None = None,
     ) -> pd.DataFrame:
         """Draw `rows` synthetic rows from the model (by default as many as were released).
 
@@ -123,13 +124,15 @@ class Release:
         open end, or None (missing). weights: labelled column -> share of the rows for some of its labels, such as
         {"sex": {"F": .5, "M": .5}}; other labels share what is left as the model has them.
         known: a table of public columns to keep exactly, one row for each row drawn; the other columns follow from the
-        model given them. Raises SettingError when rows or seed is negative, and for conditions that cannot be met.
+        model given them. progress: called with a stage and the fraction of rows drawn. Raises SettingError when rows or
+        seed is negative, and for conditions that cannot be met.
 
         Privacy: free. More rows tell nothing new about the private table, so they do not add precision.
         """
         import pandas as pd
 
-        parts = list(self.sample_parts(rows, seed=seed, given=given, weights=weights, known=known))
+        drawn = self.sample_parts(rows, seed=seed, given=given, weights=weights, known=known, progress=progress)
+        parts = list(drawn)
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
     def sample_parts(
@@ -140,6 +143,7 @@ class Release:
         given: Mapping[str, Any] | None = None,
         weights: Mapping[str, Mapping[Any, float]] | None = None,
         known: pd.DataFrame | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[pd.DataFrame]:
         """The rows of `sample` in parts of PART_ROWS and a shorter last one, for more rows than memory holds.
 
@@ -149,7 +153,8 @@ class Release:
         Privacy: free, as `sample`.
         """
         parts = self._parts(rows, seed, given, weights, known)
-        return in_turn(parts.part, range(parts.count))
+        tell = unheard if progress is None else adding_up(parts.rows, progress)
+        return in_turn(lambda number: parts.part(number, tell=tell), range(parts.count))
 
     def sample_in_spark(
         self,

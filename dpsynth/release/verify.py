@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dpsynth.errors import DPSynthError, ReleaseError
+from dpsynth.fairness import Fairness
 from dpsynth.keys import key_id, read_public_key
+from dpsynth.models.model import read_model
 from dpsynth.release import metadata
+from dpsynth.release.arrays import MAX_BYTES, from_npz
 from dpsynth.release.attestation import (
     ATTESTATION,
     MAX_ATTESTATION_BYTES,
@@ -29,6 +32,8 @@ from dpsynth.release.bundle import EVIDENCE, FILES, MANIFEST, digest_of
 from dpsynth.release.certificate import Certificate, public_items
 from dpsynth.release.directory import MAX_DOCUMENT_BYTES, Directory
 from dpsynth.release.envelope import Envelope, open_envelope
+from dpsynth.release.fair import unfairness
+from dpsynth.release.measurements import from_files
 from dpsynth.release.plain_words import plain_words
 from dpsynth.release.public_audit import AUDIT, MAX_AUDIT_BYTES, read_public_audit
 from dpsynth.release.tables import date_formats, parquet_parts, write_csv
@@ -111,7 +116,8 @@ def verify(
     """Check a release directory, and its attestation by a public key (a PEM file, or the key itself).
 
     thorough: let dp-accounting, where it is installed, recompute the promise too (half a second), and compare the rows
-    of the CSV with those of the Parquet file (seconds for a million); whoever signs has done so.
+    of the CSV with those of the Parquet file (seconds for a million), and the model with the fairness that the
+    certificate names; whoever signs has done so.
 
     Never raises for what is in the directory: that is a check that failed. Raises ReleaseError when `path` is no
     directory, and SettingError when the key cannot be read.
@@ -243,11 +249,22 @@ class _Verifier:
         found = [words for words, wrong in faults.items() if wrong]
         if self._read.read("certificate.txt", MAX_DOCUMENT_BYTES) != plain_words(certificate).encode():
             found.append("certificate.txt does not say what certificate.json says")
+        unfair = self._unfairness(schema) if self.thorough and certificate.settings.get("fairness") else None
+        if unfair is not None:
+            found.append(f"the model is not as fair as the certificate says: {unfair}")
         if self.thorough and not found and not self._same_rows(certificate.rows, schema):
             found.append("synthetic.csv and synthetic.parquet hold other rows")
         if found:
             return "fail", "; ".join(found)
         return "pass", "certificate, schema, model and table agree on columns, rows and public facts"
+
+    def _unfairness(self, schema: Schema) -> str | None:
+        """What speaks against the fairness that the certificate names, in the measurements and in the model itself."""
+        fairness = Fairness.read(self._certified.settings["fairness"])
+        measured = from_files(self._read.document("measurements.json"), self._read.read("measurements.npz", MAX_BYTES))
+        arrays = from_npz(self._read.read("model.npz", MAX_BYTES), file="model.npz")
+        model = read_model(self._read.document("model.json")["model"], arrays)
+        return unfairness(fairness, schema.constraints, measured, model)
 
     def _same_rows(self, rows: int, schema: Schema) -> bool:
         """Whether the CSV is what the Parquet table is written as, with formulas quoted or not."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dpsynth.fairness import fairness_in_words
 from dpsynth.markup import Content as Piece
 from dpsynth.markup import Markup, element, foreign, joined
 from dpsynth.privacy.calibration import Guarantee
-from dpsynth.release.plain_words import rounded_up, workload_in_words
+from dpsynth.release.plain_words import FAIR, rounded_up, workload_in_words
 from dpsynth.report import plots, words
 from dpsynth.report.content import Content
 from dpsynth.report.tables import facts, figure, listed, table
@@ -18,6 +19,9 @@ MOST_STEPS = 150
 
 MOST_ITEMS = 400
 """Public items beyond this many are counted, not listed: the schema has them all."""
+
+CONSTRAINT = "constraint: "
+"""How the item of a constraint begins, among those of its columns."""
 
 SHOWN_ALARMS = (0.1, 0.05, 0.01, 0.001)
 
@@ -111,6 +115,9 @@ def mechanisms(content: Content) -> Markup:
         ),
         ("drawn with seed", f"{certificate.seed}; it governs the drawing of rows, and no seed reaches the noise"),
     ]
+    fairness = fairness_in_words(certificate.settings)
+    if fairness is not None:
+        made.insert(2, ("fairness", foreign(f"{fairness}. {FAIR}")))
     pool = certificate.audit_pool
     if pool is not None:
         made.append(("audit pool", f"{pool.units:,} units{', in pairs' if pool.pairs else ''}, chosen by secret coins"))
@@ -129,8 +136,12 @@ def public(content: Content) -> Markup:
     """What the promise takes as known to everybody, and who said that it is."""
     items = content.certificate.public_metadata
     grouped: dict[tuple[str, str], list[str]] = {}
+    rules: list[list[Piece]] = []
     for item in items[:MOST_ITEMS]:
-        grouped.setdefault((item.column, item.source), []).append(item.item)
+        if item.item.startswith(CONSTRAINT):
+            rules.append([foreign(item.item.removeprefix(CONSTRAINT)), foreign(item.column), foreign(item.source)])
+        else:
+            grouped.setdefault((item.column, item.source), []).append(item.item)
     rows: list[list[Piece]] = [
         [foreign(column), listed(names), foreign(source)] for (column, source), names in grouped.items()
     ]
@@ -143,6 +154,9 @@ def public(content: Content) -> Markup:
             " this report can find.",
         ),
         table("Taken as public", ["column", "items", "who said so"], rows),
+        table("Constraints: what holds in every row", ["constraint", "columns", "who said so"], rules)
+        if rules
+        else None,
         element("p", f"And {more:,} more items, listed in certificate.json.") if more > 0 else None,
     )
 

@@ -14,15 +14,18 @@ since its score would be negative; the size of models is limited in cells.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from dpsynth.codec.codec import Codec
-from dpsynth.domain import Domain
+from dpsynth.domain import Clique, Domain
 from dpsynth.errors import SettingError
+from dpsynth.fairness import Fairness, tied
 from dpsynth.marginal import NoisyMarginal
 from dpsynth.mechanisms.gaussian_cost import stddev_within
 from dpsynth.models.fit import fit
@@ -55,7 +58,8 @@ class AIM:
     stddevs are merged. noise_penalty: how much of the expected noise of a measurement is taken off its score
     (the paper: all of it). rounds_per_column: how many rounds are planned, as in the paper; there are fewer
     when rounds learn too little, since the budget of the following ones is then four times as large.
-    gap: where the last inference stops, relative to the objective.
+    gap: where the last inference stops, relative to the objective. fairness: a `Fairness` that every round keeps to
+    (see `dpsynth.fairness`): marginals that would break it are left out of the choice, free of cost.
     """
 
     workload: Any = _ALL_TRIPLES
@@ -66,8 +70,10 @@ class AIM:
     noise_penalty: float = 1.0
     rounds_per_column: float = 16.0
     gap: float = 1e-2
+    fairness: Any = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "fairness", None if self.fairness is None else Fairness.read(self.fairness))
         object.__setattr__(self, "workload", Workload.read(self.workload))
         require_shares(self, "one_way_share", "select_share")
         require_not_negative(self, "noise_penalty", "merge_below")
@@ -88,7 +94,13 @@ class AIM:
     def _candidates(self, domain: Domain) -> Weighted:
         """Parts of the workload's cliques that a model can hold; one-ways always, since it holds those anyway."""
         found: Weighted = self.workload.closure(domain, max(int(self.max_model_cells), *domain.sizes))
-        return found
+        return self._fair((), found)
+
+    def _fair(self, cliques: Iterable[Clique], candidates: Weighted) -> Weighted:
+        """Candidates that may be measured beside `cliques`; one-ways always may."""
+        if self.fairness is None:
+            return candidates
+        return tuple(compress(candidates, self.fairness.allowed(cliques, (clique for clique, _ in candidates))))
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """One-ways, and the selections and measurements of all rounds together (noise: first round, one round)."""
@@ -153,7 +165,8 @@ class AIM:
             spending = RoundBudget(each, self.select_share, self.noise_penalty)
             spent = 1 - float((left.mu_squared - each.mu_squared) / budget.mu_squared)
             progress("choose, measure and fit", spent)
-            worthwhile = _worth_a_look(domain, closure, spending.penalty(door.unit), model.total)
+            fair = self._fair([*tied(codec.constraints), *(one.clique for one in measured)], closure)
+            worthwhile = _worth_a_look(domain, fair, spending.penalty(door.unit), model.total)
             candidates = affordable(model.tree, worthwhile, self.max_model_cells * spent) or ones
             done = run_round(door, codec, model, measured, candidates, spending)
             measured, tree = done.measured, grown_tree(model.tree, measured, done.clique)

@@ -35,12 +35,18 @@ class Choice:
 
 
 def choose(
-    domain: Domain, budget: Cost, unit: PrivacyUnit, public_rows: int | None = None, *, workload: bool = False
+    domain: Domain,
+    budget: Cost,
+    unit: PrivacyUnit,
+    public_rows: int | None = None,
+    *,
+    workload: bool = False,
+    fair: bool = False,
 ) -> Choice:
     """The synthesizer for a table of at most these codes, and why.
 
     public_rows: the number of rows, only when the schema declares it. workload: whether somebody asked for one,
-    so that relations are wanted whatever the noise.
+    so that relations are wanted whatever the noise. fair: whether somebody asked for fairness.
 
     Privacy: free, since no argument depends on private data.
 
@@ -50,6 +56,10 @@ def choose(
     columns = sum(size > 1 for size in domain.sizes)
     codes = sum(domain.sizes)
     facts = f"{len(domain)} column{'s' * (len(domain) != 1)} with {codes:,} codes, mu {budget.mu:.2g}"
+    if fair and columns <= MOST_CHOSEN_COLUMNS:
+        return Choice("aim", f"{facts}: the most accurate of those that can keep to the fairness asked for")
+    if fair:
+        return Choice("mst", f"{facts}: more than {MOST_CHOSEN_COLUMNS} columns and fairness leave a tree of pairs")
     if workload and columns <= MOST_CHOSEN_COLUMNS:
         return Choice("mosaic", f"{facts}: it gives most to what the workload asks for")
     if columns < 2:

@@ -11,12 +11,14 @@ import itertools
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from dpsynth.codec.codec import Codec
 from dpsynth.domain import Clique, Domain
 from dpsynth.errors import SettingError
+from dpsynth.fairness import Fairness
 from dpsynth.mechanisms.gaussian_cost import stddev_within
 from dpsynth.mechanisms.marginals import Marginals
 from dpsynth.mechanisms.select import SelectCliques, rate_within
@@ -38,7 +40,8 @@ class MST:
     one_way_share, select_share: of the budget; the rest measures the tree's pairs. merge_below: codes
     with a noisy count under this many stddevs are merged. noise_penalty: how much of a pair's expected
     noise (L1, before any fitting removes some of it) is taken off its score; the paper has none. gap:
-    where inference stops, relative to the objective.
+    where inference stops, relative to the objective. fairness: a `Fairness` that the tree keeps to (see
+    `dpsynth.fairness`): pairs that would break it are left out of the choice, free of cost.
     """
 
     one_way_share: float = 0.45
@@ -46,8 +49,10 @@ class MST:
     merge_below: float = 3.0
     noise_penalty: float = 0.5
     gap: float = 1e-2
+    fairness: Any = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "fairness", None if self.fairness is None else Fairness.read(self.fairness))
         require_shares(self, "one_way_share", "select_share")
         require_not_negative(self, "noise_penalty", "merge_below")
         require_gap(self.gap)
@@ -56,16 +61,16 @@ class MST:
 
     def _split(self, domain: Domain, budget: Cost) -> tuple[Cost, Cost, Cost]:
         shares = (self.one_way_share, self.select_share, 1 - self.one_way_share - self.select_share)
-        one_ways, selection, pairs = budget.split(shares if len(domain) > 1 else (1, 0, 0))
+        one_ways, selection, pairs = budget.split(shares if self._pairs(domain) else (1, 0, 0))
         return one_ways, selection, pairs
 
     def steps(self, domain: Domain, budget: Cost, unit: PrivacyUnit) -> tuple[PlannedStep, ...]:
         """One-ways, selection, and (at the sizes of the largest possible tree) the tree's pairs."""
         for_one_ways, for_selection, for_pairs = self._split(domain, budget)
         one_ways = planned_marginals("one-way marginals", domain, [(c,) for c in domain], for_one_ways, unit)
-        if len(domain) < 2:
+        candidates = self._pairs(domain)
+        if not candidates:
             return (one_ways,)
-        candidates = _pairs(domain)
         selection = PlannedStep(
             "choose the tree", "selection", for_selection, None, sum(domain.cells(pair) for pair in candidates)
         )
@@ -75,7 +80,7 @@ class MST:
     def resources(self, domain: Domain) -> Resources:
         """All pairs are counted for selection; the model holds the pairs of one tree."""
         model = sum(domain.cells(pair) for pair in _largest_tree(domain)) if len(domain) > 1 else domain.sizes[0]
-        pairs = _pairs(domain)
+        pairs = self._pairs(domain)
         return Resources(len(pairs), sum(domain.cells(pair) for pair in pairs), model)
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
@@ -85,10 +90,12 @@ class MST:
         codec, one_ways = merge_rare(codec, one_ways, self.merge_below)
         total = estimate_total(one_ways)
         model = independent_model(codec, one_ways, total)
-        if len(codec.domain) < 2:
+        if not self._pairs(codec.domain):
             return Fitted(model, codec, one_ways)
         progress("choose the tree", 0.2)
         tree = self._choose_tree(door, codec, model, for_selection, for_pairs)
+        if not tree:  # constraints and fairness together forbid every pair
+            return Fitted(model, codec, one_ways)
         stddevs = allocate_stddevs(codec.domain, tree, for_pairs, door.unit)
         pairs = door.run(Marginals(codec, tree, stddevs), "pairs of the tree")
         measured = (*one_ways, *pairs)
@@ -101,19 +108,22 @@ class MST:
     ) -> tuple[Clique, ...]:
         """Kruskal's algorithm with private comparisons: d - 1 pairs, far from independence, without a cycle."""
         domain, unit, picks = codec.domain, door.unit, len(codec.domain) - 1
-        candidates = _pairs(domain)
+        candidates = self._pairs(domain)
         references = tuple(np.rint(model.project(pair)).astype(np.int64) for pair in candidates)
         # E|N(0, s)| = sqrt(2/pi) s a cell, at the stddev that each of the pairs gets on average.
         stddev = stddev_within(for_pairs.split([1] * picks)[0], unit.squared_l2_count_sensitivity)
         noise = self.noise_penalty * math.sqrt(2 / math.pi) * stddev
         penalties = tuple(round(noise * domain.cells(pair)) for pair in candidates)
         rate = rate_within(budget, unit.l1_count_sensitivity, picks)
-        selection = SelectCliques(codec, candidates, references, penalties, rate, picks, acyclic=True)
-        return door.run(selection, "choose the tree")
+        tree = SelectCliques(
+            codec, candidates, references, penalties, rate, picks, acyclic=True, fairness=self.fairness
+        )
+        return door.run(tree, "choose the tree")
 
-
-def _pairs(domain: Domain) -> tuple[Clique, ...]:
-    return tuple(itertools.combinations(domain.columns, 2))
+    def _pairs(self, domain: Domain) -> tuple[Clique, ...]:
+        """Pairs that may be in the tree."""
+        pairs = tuple(itertools.combinations(domain.columns, 2))
+        return pairs if self.fairness is None else tuple(itertools.compress(pairs, self.fairness.allowed((), pairs)))
 
 
 def _largest_tree(domain: Domain) -> list[Clique]:

@@ -96,3 +96,15 @@ def test_rows_bring_a_forecast(schema_file: Path) -> None:
     code, out, _ = _run(schema_file, "--rows", "1000", "--json")
     assert (code, json.loads(out)["forecast"]["place"]) == (0, "memory")
     assert _run(schema_file, "--rows", "0")[0] == 2
+
+
+def test_fairness_is_said_and_stands_in_the_settings(schema_file: Path) -> None:
+    code, out, _ = _run(schema_file, "--fairness", "protected=sex; outcome=age")
+    assert code == 0
+    assert "fair: age does not depend on sex; sets of columns that would join them otherwise are left out" in out
+    code, out, _ = _run(schema_file, "--synthesizer", "mst", "--set", "fairness=protected=sex; outcome=age", "--json")
+    assert code == 0
+    assert json.loads(out)["settings"]["fairness"] == {"protected": ["sex"], "outcome": "age", "admissible": []}
+    code, _, error = _run(schema_file, "--fairness", "protected=sex; outcome=wage")
+    assert code == 1
+    assert "did you mean 'age'" in " ".join(error.split())

@@ -47,6 +47,11 @@ def test_a_file_is_replaced_only_when_asked(release: Path, tmp_path: Path) -> No
     assert len(pd.read_csv(out)) == 3
 
 
+def test_progress_is_shown_when_asked(release: Path, tmp_path: Path) -> None:
+    assert "draw rows" in _sample(release, tmp_path / "a.csv", "--rows", "30", "--progress")[2]
+    assert _sample(release, tmp_path / "b.csv", "--rows", "30")[2] == ""
+
+
 @pytest.mark.parametrize("name", ["t.xlsx", "nowhere/t.csv", "folder.csv"])
 def test_what_cannot_be_written_is_refused(release: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.csv").mkdir()

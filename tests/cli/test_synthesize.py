@@ -44,7 +44,7 @@ def test_every_option_reaches_the_library(
 
     monkeypatch.setattr(dpsynth, "synthesize", synthesize)
     more = ["--synthesizer", "direct", "--rows", "50", "--seed", "3", "--unit", "id", "--max-rows-per-unit", "4"]
-    more += ["--label", "age", "--workload", "2"]
+    more += ["--label", "age", "--workload", "2", "--fairness", "protected=a; outcome=b"]
     more += ["--relation", "replace-one", "--set", "marginals=age,sex", "--set", "degree=2"]
     result = CliRunner().invoke(app, _arguments(schema_file, tmp_path / "out", *more))
     assert result.exit_code == 0, result.output
@@ -56,6 +56,7 @@ def test_every_option_reaches_the_library(
         "synthesizer": "direct",
         "label": "age",
         "workload": "2",
+        "fairness": "protected=a; outcome=b",
         "relation": "replace-one",
         "unit": "id",
         "max_rows_per_unit": 4,

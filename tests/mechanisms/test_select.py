@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter as Tally
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,12 +13,14 @@ from scipy import stats
 
 from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.errors import SettingError
+from dpsynth.fairness import Fairness
 from dpsynth.mechanisms.select import SelectCliques, cost_of_range, rate_within, whole_weights
 from dpsynth.privacy.cost import ZERO, Cost
 from dpsynth.privacy.exponential import mu_of_range
 from dpsynth.privacy.randomness import InsecureTestEntropy
 from dpsynth.privacy.unit import PrivacyUnit, Relation
 from dpsynth.schema.columns import Categorical
+from dpsynth.schema.constraints import Forbidden
 
 UNITS = [PrivacyUnit(relation, column, rows) for relation in Relation for column, rows in ((None, 1), ("a", 2))]
 PAIRS = (("a", "b"), ("a", "c"), ("b", "c"))
@@ -213,3 +215,46 @@ def test_no_candidates_give_no_picks(tiny):
     for nested in (True, False):
         none = SelectCliques(tiny.codec, (), (), (), 0.1, 2, nested=nested)
         assert none.randomise(np.zeros(0, dtype=np.int64), InsecureTestEntropy(0)) == ()
+
+
+def fair(tiny, fairness: Fairness | None, picks: int = 2, constraints=(), acyclic: bool = False) -> SelectCliques:
+    codec = Codec(tiny.codec.columns, constraints)
+    references = tuple(np.zeros(codec.domain.shape(pair), dtype=np.int64) for pair in PAIRS)
+    return SelectCliques(codec, PAIRS, references, (0,) * 3, 0.01, picks, acyclic, fairness=fairness)
+
+
+def test_a_pick_that_would_lead_past_the_admissible_is_left_out(tiny):
+    """Of the three pairs of a, b and c, a fair choice takes any but (a, c), and never (a, b) and (b, c) together."""
+    taken = Tally()
+    for seed in range(40):
+        picked = fair(tiny, Fairness(["a"], "c")).randomise(np.zeros(3, dtype=np.int64), InsecureTestEntropy(seed))
+        taken[picked] += 1
+        through = fair(tiny, Fairness(["a"], "c", ["b"])).randomise(
+            np.zeros(3, dtype=np.int64), InsecureTestEntropy(seed)
+        )
+        assert set(through) == {("a", "b"), ("b", "c")}
+    assert set(taken) == {(("a", "b"),), (("b", "c"),)}
+    without = {fair(tiny, None).randomise(np.zeros(3, dtype=np.int64), InsecureTestEntropy(seed)) for seed in range(40)}
+    assert {("a", "c"), ("a", "b")} in map(set, without)  # the test above would see it
+
+
+def test_constraints_lead_too(tiny):
+    rule = Forbidden({"a": tiny.codec["a"].column.values[0], "b": tiny.codec["b"].column.values[0]})
+    for seed in range(10):
+        chosen = fair(tiny, Fairness(["a"], "c"), constraints=(rule,), picks=3)
+        assert chosen.randomise(np.zeros(3, dtype=np.int64), InsecureTestEntropy(seed)) == (("a", "b"),)
+
+
+def test_levels_lead_as_their_column_does(tiny):
+    cliques = (("a", "b@2"), ("b", "c"))
+    mechanism = replace(levelled(tiny, nested=True, candidates=cliques), fairness=Fairness(["a"], "c"))
+    for seed in range(10):
+        assert len(mechanism.randomise(np.zeros(2, dtype=np.int64), InsecureTestEntropy(seed))) == 1
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=str)
+def test_fairness_changes_no_price(tiny, unit):
+    one, other = fair(tiny, Fairness(["a"], "c")), fair(tiny, None)
+    assert one.cost(unit) == other.cost(unit)
+    exact, neighbour = (one.query(tiny.counter(rows)) for rows in (tiny.cells()[:5], tiny.cells()[:4]))
+    assert one.movement(exact, neighbour) == other.movement(exact, neighbour)

@@ -193,3 +193,12 @@ def test_known_rows_say_how_many_there_are(release):
     with pytest.raises(SettingError, match="DataFrame"):
         list(release.sample_parts(2, known=["F", "M"]))
     assert len(release.sample(2, known=known, given={"town": "Oslo"})) == 2
+
+
+def test_progress_counts_the_rows_of_every_kind(release):
+    heard = []
+    known = pd.DataFrame({"sex": ["F", "M", "F", "F"], "town": ["Oslo"] * 4})
+    release.sample(seed=1, known=known, progress=lambda stage, done: heard.append((stage, done)))
+    assert [stage for stage, _ in heard] == ["draw rows"] * len(heard)
+    assert sorted(done for _, done in heard)[-1] == 1.0
+    assert len(heard) == 2  # one for each sex

@@ -53,6 +53,17 @@ def test_a_part_depends_on_seed_and_number_alone(release: Release) -> None:
     assert (parts_of(release, 0, 8).count, len(parts_of(release, 0, 8).part(0))) == (1, 0)
 
 
+def test_progress_hears_of_every_part_whichever_thread_drew_it(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releases, "PART_ROWS", 100)
+    heard: list[float] = []
+    drawn = pd.concat(release.sample_parts(950, seed=8, progress=lambda _, done: heard.append(done)))
+    assert heard == sorted(heard)
+    assert (len(heard), heard[-1], len(drawn)) == (10, 1.0, 950)
+    assert drawn.equals(pd.concat(release.sample_parts(950, seed=8)))
+
+
 @pytest.mark.skipif(absent() is not None, reason=str(absent()))
 @pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas")
 def test_spark_draws_the_same_rows(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,6 +133,24 @@ def test_a_wide_release_stays_small(bare: Content) -> None:
     Outline(text)
 
 
+def test_constraints_have_a_table_of_their_own(bare: Content) -> None:
+    items = (PublicItem("sex, age", "constraint: sex is <F> and age is 5 never occurs", "the <law>"),)
+    certificate = replace(bare.certificate, public_metadata=bare.certificate.public_metadata + items)
+    text = page(replace(bare, certificate=certificate))
+    Outline(text)
+    assert "Constraints: what holds in every row" in text
+    assert "sex is &lt;F&gt; and age is 5 never occurs" in text
+    assert "constraint:" not in text
+    assert "Constraints: what holds" not in page(bare)
+
+
+def test_fairness_is_said_with_what_it_does_not_promise(bare: Content) -> None:
+    fairness = {"fairness": {"protected": ["sex"], "outcome": "smoker", "admissible": ["age"]}}
+    text = page(replace(bare, certificate=replace(bare.certificate, settings=bare.certificate.settings | fairness)))
+    assert "smoker depends on sex only through age. That is a property of the model" in text
+    assert "property of the model that" not in page(bare)
+
+
 def test_test_noise_is_shouted(bare: Content) -> None:
     noise = replace(bare.certificate.noise, private=False)
     assert "NOT PRIVATE" in page(replace(bare, certificate=replace(bare.certificate, noise=noise)))

@@ -99,3 +99,11 @@ def test_there_is_always_an_answer_in_one_sentence(columns, codes, mu, rows, wor
     assert chosen.name in CATALOGUE
     assert chosen.reason.isprintable()
     assert len(chosen.reason) < 250
+
+
+def test_fairness_is_given_to_one_that_keeps_it() -> None:
+    few, many = (choose(domain(columns), BUDGET, ROW, fair=True) for columns in (3, MOST_CHOSEN_COLUMNS + 1))
+    assert (few.name, many.name) == ("aim", "mst")
+    assert "fairness" in few.reason
+    assert "fairness" in many.reason
+    assert all("fairness" in CATALOGUE[each.name].__dataclass_fields__ for each in (few, many))
