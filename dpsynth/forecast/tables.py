@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.special
 
 from dpsynth.codec.codec import atom_ticks
 from dpsynth.errors import SettingError
@@ -206,7 +205,7 @@ def _even(logs: FloatArray, entropy: float) -> FloatArray:
         scale = (low + high) / 2
         shares: FloatArray = np.exp(scale * (logs - logs.max()))
         shares /= shares.sum()
-        if float(scipy.special.entr(shares).sum()) > entropy:
+        if float(-(shares * np.log(np.maximum(shares, 1e-300))).sum()) > entropy:
             low = scale
         else:
             high = scale
