@@ -13,17 +13,20 @@ import numpy as np
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
-_NEVER = 1e30
+_NEVER = np.float32(1e30)
+_ONE = np.float32(1)
+# A negative index counts from the end; numba leaves out that test where indices are unsigned.
+_place = np.uintp
 
 
 @numba.njit(cache=True)
-def add(records: Any, tables: Any, columns: Any, each: Any, excess: Any) -> None:
-    """Add `each` to the cells of every record."""
-    cells = np.empty(tables.offsets.size, np.int64)
+def add(records: Any, tables: Any, columns: Any, counts: Any) -> None:
+    """Add every record to its cells."""
+    cells = np.empty(tables.offsets.size, np.uintp)
     for i in range(records.shape[0]):
         _cells(records, i, tables, columns, cells)
         for cell in cells:
-            excess[cell] += each
+            counts[cell] += 1
 
 
 @numba.njit(cache=True, inline="always")
@@ -53,77 +56,111 @@ def sweep(
     tables: Any,
     columns: Any,
     barred: Any,
-    each: Any,
-    heat: Any,
+    temperature: Any,
     key: Any,
     excess: Any,
 ) -> None:
-    """One visit of every entry; `excess` (counts minus values) and `records` change in place.
+    """One visit of every entry; `excess` (records minus values, in records) and `records` change in place.
 
-    Putting the record into code v changes L by each * pull[v] and a constant, where pull[v] is the sum of
-    weight * (excess without the record) over the cells that it would fall into. Cells of groups of codes
-    are summed group by group (`group_pull`) and handed to the codes at the end. Codes that would put the record into a
-    `barred` cell have a pull beyond all others, and no chance.
+    A record is taken out, its entries are drawn anew one after the other, and it is put back. Putting it into code v
+    changes L by pull[v] median stddevs and a constant, where pull[v] is the sum of weight * excess over the cells that
+    it would fall into. Cells of groups of codes are summed group by group (`_group_pulls`) and handed to the codes.
+    Codes that would put the record into a `barred` cell have a pull beyond all others, and no chance.
     """
-    pull = np.empty(columns.sizes.max())
-    group_pull = np.empty((columns.group_sizes.shape[1], columns.sizes.max()))
-    cells = np.empty(tables.offsets.size, np.int64)
+    most = columns.sizes.max()
+    pull, group_pull = np.empty(most, np.float32), np.empty(most, np.float32)
+    cells, starts = np.empty(tables.offsets.size, np.uintp), np.empty(tables.offsets.size, np.uintp)
     state = key
     for i in order:
         share_from = 0
         _cells(records, i, tables, columns, cells)
+        for cell in cells:
+            excess[cell] -= _ONE
         for column in range(columns.sizes.size):
-            size = columns.sizes[column]
+            size, levels = columns.sizes[column], columns.level_counts[column]
             share_from += size
-            first = columns.firsts[column]
-            held = columns.firsts[column + 1] - first
-            if size < 2 or held == 0:
+            if size < 2 or levels == 0:
                 continue
             own = records[i, column]
-            for level in range(columns.level_counts[column]):
-                group_pull[level, : columns.group_sizes[column, level]] = 0.0
-            for entry in range(first, first + held):
-                table, level, step = columns.holding[entry], columns.held_levels[entry], columns.steps[entry]
-                weight, own_group = tables.weights[table], columns.groups[column, level, own]
-                cell = cells[table] - step * own_group
-                for group in range(columns.group_sizes[column, level]):
-                    group_pull[level, group] += weight * excess[cell + step * group]
-                group_pull[level, own_group] -= weight * each
-            chosen = own
-            for code in range(size):
-                pull[code] = 0.0
-                for level in range(columns.level_counts[column]):
-                    pull[code] += group_pull[level, columns.groups[column, level, code]]
+            pull[:size] = 0.0
+            for level in range(levels):
+                groups = columns.groups[column, level]
+                _group_pulls(columns, column, level, _place(groups[own]), cells, excess, starts, group_pull)
+                for code in range(size):
+                    pull[code] += group_pull[groups[code]]
             for entry in range(barred.firsts[column], barred.firsts[column + 1]):
                 step = barred.steps[entry]
                 cell = _barred_cell(records, i, barred, barred.holding[entry]) - step * own
                 for code in range(size):
                     if barred.mask[cell + step * code]:
                         pull[code] = _NEVER
-            for code in range(size):
-                if pull[code] < pull[chosen]:
-                    chosen = code
-            if heat > 0.0:
-                state += _GOLDEN
-                chosen = _drawn(pull, shares[share_from - size : share_from], chosen, heat, _word(state))
+            state += _GOLDEN
+            chosen = _drawn(pull, shares[share_from - size : share_from], own, temperature, _word(state))
             if chosen != own:
                 records[i, column] = chosen
-                for entry in range(first, first + held):
-                    table, level, step = columns.holding[entry], columns.held_levels[entry], columns.steps[entry]
-                    excess[cells[table]] -= each
-                    cells[table] += step * (columns.groups[column, level, chosen] - columns.groups[column, level, own])
-                    excess[cells[table]] += each
+                for level in range(levels):
+                    new, old = columns.groups[column, level, chosen], columns.groups[column, level, own]
+                    for entry in range(columns.firsts[column, level], columns.firsts[column, level + 1]):
+                        # Unsigned numbers wrap around, so a difference below zero comes out right.
+                        cells[columns.holding[entry]] += columns.steps[entry] * (_place(new) - _place(old))
+        for cell in cells:
+            excess[cell] += _ONE
 
 
-@numba.njit(cache=True, inline="always", fastmath=True)
-def _drawn(pull: Any, shares: Any, best: Any, heat: Any, word: Any) -> Any:
-    """A code with probability proportional to share * exp(-pull / heat), to about 1 % of each; overwrites pull.
+@numba.njit(cache=True, fastmath=True)
+def _group_pulls(
+    columns: Any, column: Any, level: Any, own: Any, cells: Any, excess: Any, starts: Any, group_pull: Any
+) -> None:
+    """Weight * excess of the cells of each group, over the measurements that read the column at this level.
 
-    The exponential is (1 - x / 1024)^1024, ten squarings that the compiler can do for several codes at once.
+    own: the group that the record is in. Four groups at a time, whose sums stay in registers.
     """
-    least, cold = pull[best], 1.0 / (1024.0 * heat)
-    for code in range(shares.size):
-        power = max(0.0, 1.0 - (pull[code] - least) * cold)
+    first, end = columns.firsts[column, level], columns.firsts[column, level + 1]
+    holding, steps, weights = columns.holding[first:end], columns.steps[first:end], columns.weights[first:end]
+    for entry in range(end - first):
+        starts[entry] = cells[holding[entry]] - steps[entry] * own
+    groups, group, four = _place(columns.group_sizes[column, level]), _place(0), _place(4)
+    while group + four <= groups:
+        one = two = three = last = np.float32(0)
+        for entry in range(end - first):
+            step, weight = steps[entry], weights[entry]
+            cell = starts[entry] + step * group
+            one += weight * excess[cell]
+            two += weight * excess[cell + step]
+            three += weight * excess[cell + step + step]
+            last += weight * excess[cell + step + step + step]
+        group_pull[group] = one
+        group_pull[group + _place(1)] = two
+        group_pull[group + _place(2)] = three
+        group_pull[group + _place(3)] = last
+        group += four
+    while group < groups:
+        one = np.float32(0)
+        for entry in range(end - first):
+            one += weights[entry] * excess[starts[entry] + steps[entry] * group]
+        group_pull[group] = one
+        group += _place(1)
+
+
+@numba.njit(cache=True, fastmath=True)
+def _drawn(pull: Any, shares: Any, own: Any, temperature: Any, word: Any) -> Any:
+    """A code with probability proportional to share * exp(-pull / temperature), to about 1 % of each; overwrites pull.
+
+    At temperature 0 the first code of the least pull, or `own` where that is none the greater. The exponential is
+    (1 - x / 1024)^1024, ten squarings that the compiler can do for several codes at once.
+    """
+    size, least = shares.size, pull[own]
+    for code in range(size):
+        least = min(least, pull[code])
+    if temperature == 0.0:
+        chosen = own
+        for code in range(size):
+            if pull[code] < pull[chosen]:
+                chosen = code
+        return chosen
+    cold = np.float32(1.0 / (1024.0 * temperature))
+    for code in range(size):
+        power = max(np.float32(0), _ONE - (pull[code] - least) * cold)
         power *= power
         power *= power
         power *= power
@@ -135,15 +172,15 @@ def _drawn(pull: Any, shares: Any, best: Any, heat: Any, word: Any) -> Any:
         power *= power
         power *= power
         pull[code] = power * shares[code]
-    whole = 0.0
-    for code in range(shares.size):
+    whole = np.float32(0)
+    for code in range(size):
         whole += pull[code]
-    mark = whole * (np.float64(word >> np.uint64(11)) * (1.0 / 9007199254740992.0))
-    for code in range(shares.size):
+    mark = whole * np.float32(np.float64(word >> np.uint64(11)) * (1.0 / 9007199254740992.0))
+    for code in range(size):
         mark -= pull[code]
         if mark < 0.0:
             return code
-    return best
+    return own
 
 
 @numba.njit(cache=True, inline="always")

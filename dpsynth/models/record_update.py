@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from dpsynth.domain import Domain
 from dpsynth.errors import SettingError
-from dpsynth.marginal import Basis, FloatArray, NoisyMarginal
+from dpsynth.marginal import Basis, NoisyMarginal
 from dpsynth.models.random_field import RandomField
 from dpsynth.models.record_swaps import settle_records
 from dpsynth.models.record_table import RecordTable
@@ -39,6 +39,7 @@ from dpsynth.models.record_zeros import lay_out_zeros
 from dpsynth.structural_zeros import StructuralZeros
 
 IntArray = npt.NDArray[np.int64]
+Places = npt.NDArray[np.uintp]
 Records = npt.NDArray[np.int32]
 Progress = Callable[[float], None]
 
@@ -111,17 +112,15 @@ def sweep_records(
     """
     from dpsynth.models import record_kernels as kernels
 
-    tables, columns = _lay_out(domain, measurements)
-    barred = lay_out_zeros(domain, zeros)
     each = total / len(records)
-    excess = -np.concatenate([one.values.ravel() for one in measurements])
-    kernels.add(records, tables, columns, each, excess)
-    heat = temperature / float(np.median([one.stddev for one in measurements]))
+    tables, columns = _lay_out(domain, measurements, each)
+    barred = lay_out_zeros(domain, zeros)
+    excess = _excess(records, tables, columns, measurements, each)
     kept = []
     for sweep in range(sweeps):
         shares = np.concatenate([_shares(records[:, place], size) for place, size in enumerate(domain.sizes)])
         order, key = rng.permutation(len(records)), np.uint64(rng.integers(2**63))
-        kernels.sweep(records, order, shares, tables, columns, barred, each, heat, key, excess)
+        kernels.sweep(records, order, shares, tables, columns, barred, float(temperature), key, excess)
         if sweep >= sweeps - keep:
             kept.append(records.copy())
         if progress is not None:
@@ -129,43 +128,55 @@ def sweep_records(
     return np.concatenate(kept) if kept else records[:0]
 
 
+def _excess(
+    records: Records, tables: Tables, columns: Columns, measurements: Sequence[NoisyMarginal], each: float
+) -> npt.NDArray[np.float32]:
+    """Records minus values of every measured cell, in records: numbers small enough for half the width."""
+    from dpsynth.models import record_kernels as kernels
+
+    values = np.concatenate([one.values.ravel() for one in measurements])
+    counts = np.zeros(values.size, dtype=np.int64)
+    kernels.add(records, tables, columns, counts)
+    return (counts - values / each).astype(np.float32)
+
+
 class Tables(NamedTuple):
     """Where a record falls in one flat vector of all measured cells; a NamedTuple, since compiled code reads it.
 
-    Measurement m has its cells from offsets[m] on, weight weights[m] = 1 / stddev^2, and the parts starts[m]
-    to starts[m + 1], one for each column: its place in the domain, the level at which it is read, and the
-    cells between neighbouring groups.
+    Measurement m has its cells from offsets[m] on, and the parts starts[m] to starts[m + 1], one for each column:
+    its place in the domain, the level at which it is read, and the cells between neighbouring groups.
     """
 
     starts: IntArray
     places: IntArray
     levels: IntArray
-    strides: IntArray
-    offsets: IntArray
-    weights: FloatArray
+    strides: Places
+    offsets: Places
 
 
 class Columns(NamedTuple):
     """How each column is read: groups[c, level, code], with group_sizes[c, level] groups at level_counts[c] levels.
 
-    Column c is held by the measurements holding[firsts[c]:firsts[c + 1]], at these levels and strides (steps).
+    Column c is read at a level by the measurements holding[firsts[c, level]:firsts[c, level + 1]], at these strides
+    (steps) and of these weights: what one record more than the value changes L by, in median stddevs.
     """
 
     sizes: IntArray
     level_counts: IntArray
     group_sizes: IntArray
-    groups: npt.NDArray[np.int32]
+    groups: npt.NDArray[np.uint32]
     firsts: IntArray
     holding: IntArray
-    held_levels: IntArray
-    steps: IntArray
+    steps: Places
+    weights: npt.NDArray[np.float32]
 
 
-def _lay_out(domain: Domain, measurements: Sequence[NoisyMarginal]) -> tuple[Tables, Columns]:
+def _lay_out(domain: Domain, measurements: Sequence[NoisyMarginal], each: float) -> tuple[Tables, Columns]:
+    """The layout for records that stand for `each` rows."""
     place = {column: index for index, column in enumerate(domain)}
     readings: list[dict[tuple[int, ...], int]] = [{} for _ in domain]
     parts: list[tuple[int, int, int]] = []
-    holding: list[list[tuple[int, int, int]]] = [[] for _ in domain]
+    holding: list[tuple[int, int, int, int]] = []
     starts = [0]
     for index, one in enumerate(measurements):
         if one.basis is not Basis.IDENTITY:
@@ -174,36 +185,32 @@ def _lay_out(domain: Domain, measurements: Sequence[NoisyMarginal]) -> tuple[Tab
             level = _level(readings[place[column]], domain, one, axis)
             stride = math.prod(one.values.shape[axis + 1 :])
             parts.append((place[column], level, stride))
-            holding[place[column]].append((index, level, stride))
+            holding.append((place[column], level, index, stride))
         starts.append(len(parts))
-    places, levels, strides = _columns_of(parts)
-    held, held_levels, steps = _columns_of([entry for column in holding for entry in column])
-    tables = Tables(
-        starts=np.array(starts, dtype=np.int64),
-        places=places,
-        levels=levels,
-        strides=strides,
-        offsets=np.cumsum([0, *(one.values.size for one in measurements)], dtype=np.int64)[:-1],
-        weights=np.array([one.stddev**-2 for one in measurements]),
-    )
+    places, levels, strides = np.array(parts, dtype=np.int64).reshape(-1, 3).T.copy()
+    offsets = np.cumsum([0, *(one.values.size for one in measurements)], dtype=np.uintp)[:-1]
+    tables = Tables(np.array(starts, dtype=np.int64), places, levels, strides.astype(np.uintp), offsets)
     most = max(1, *map(len, readings))
-    groups = np.zeros((len(domain), most, max(domain.sizes)), dtype=np.int32)
+    groups = np.zeros((len(domain), most, max(domain.sizes)), dtype=np.uint32)
     group_sizes = np.zeros((len(domain), most), dtype=np.int64)
     for index, known in enumerate(readings):
         for reading, level in known.items():
             groups[index, level, : len(reading)] = reading
             group_sizes[index, level] = max(reading) + 1
-    columns = Columns(
+    columns, at_levels, held, steps = np.array(sorted(holding), dtype=np.int64).reshape(-1, 4).T.copy()
+    reads = np.bincount(columns * most + at_levels, minlength=len(domain) * most)
+    ends = np.cumsum(reads).reshape(len(domain), most)
+    stddevs = np.array([one.stddev for one in measurements])
+    return tables, Columns(
         sizes=np.array(domain.sizes, dtype=np.int64),
         level_counts=np.array([len(known) for known in readings], dtype=np.int64),
         group_sizes=group_sizes,
         groups=groups,
-        firsts=np.cumsum([0, *map(len, holding)], dtype=np.int64),
+        firsts=np.column_stack([ends[:, 0] - reads.reshape(ends.shape)[:, 0], ends]),
         holding=held,
-        held_levels=held_levels,
-        steps=steps,
+        steps=steps.astype(np.uintp),
+        weights=(each * np.median(stddevs) / stddevs[held] ** 2).astype(np.float32),
     )
-    return tables, columns
 
 
 def _level(known: dict[tuple[int, ...], int], domain: Domain, one: NoisyMarginal, axis: int) -> int:
@@ -216,12 +223,6 @@ def _level(known: dict[tuple[int, ...], int], domain: Domain, one: NoisyMarginal
     return known.setdefault(reading, len(known))
 
 
-def _columns_of(triples: Sequence[tuple[int, int, int]]) -> tuple[IntArray, IntArray, IntArray]:
-    array = np.array(triples, dtype=np.int64).reshape(-1, 3)
-    return tuple(np.ascontiguousarray(array[:, index]) for index in range(3))  # type: ignore[return-value]
-
-
-def _shares(codes: npt.NDArray[np.int32], size: int) -> FloatArray:
+def _shares(codes: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.float32]:
     """Share of each code among the records; a code without any gets that of half a record."""
-    shares: FloatArray = np.maximum(np.bincount(codes, minlength=size), 0.5) / codes.size
-    return shares
+    return (np.maximum(np.bincount(codes, minlength=size), 0.5) / codes.size).astype(np.float32)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dpsynth.codec.codec import Codec, ColumnCodec
+from dpsynth.codec.finer import Tables, count_finer
 from dpsynth.domain import Clique
 
 # Exact marginals that are kept in case they are asked for again: 240 MB at most.
 KEPT_CELLS = 30_000_000
-
-Tables = Mapping[Clique, NDArray[np.int64]]
 
 
 class KeptMarginals:
@@ -40,7 +39,7 @@ class KeptMarginals:
         wanted = list(dict.fromkeys(map(tuple, cliques)))
         self._forget_other_codecs(codec, {column for clique in wanted for column in clique})
         unknown = [clique for clique in wanted if clique and clique not in self._tables]
-        counted = dict(count(unknown)) if unknown else {}
+        counted = dict(count_finer(codec, unknown, count)) if unknown else {}
         if () in wanted:
             counted[()] = np.array(total(), dtype=np.int64)
         # A view of a read-only array cannot be made writable again, so nobody can change what is kept.

@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dpsynth.codec.codec import Codec
+from dpsynth.codec.finer import count_finer
 from dpsynth.domain import Clique, Domain
 from dpsynth.errors import SettingError
 from dpsynth.marginal import NoisyMarginal
@@ -142,12 +143,13 @@ class Mosaic:
         )
 
     def resources(self, domain: Domain) -> Resources:
-        """Cells of one round's candidates at most; the records and the kept ones; the table of pairs of codes."""
+        """Sets of columns and cells of one round's candidates at most; all records; the table of pairs of codes."""
         codes = sum(domain.sizes)
         counted = int(min(_MOST_COUNTED, self.candidates * self.max_cells, codes**2 * len(domain)))
         entries = int((self.final_records + _KEPT * self.max_records) * len(domain))
         model = entries // 4 + min(codes, 8_000) ** 2 // 12
-        return Resources(int(self.candidates), counted, model, _SECONDS_PER_CODE * codes)
+        sets = int(min(self.candidates, math.comb(len(domain), 2) + math.comb(len(domain), 3)))
+        return Resources(sets, counted, model, _SECONDS_PER_CODE * codes)
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """One-ways, rounds, final shot, settled records."""
@@ -318,7 +320,12 @@ class _State:
                 codes[name] = groups[self.kept[:, place]]
         sizes = {name: read.counted.domain[name] for name in codes}
         scale = self.total / len(self.kept)
-        return tuple(np.rint(table * scale).astype(np.int64) for table in count_records(codes, sizes, cliques))
+
+        def count(needed: Sequence[Clique]) -> dict[Clique, npt.NDArray[np.int64]]:
+            return dict(zip(needed, count_records(codes, sizes, needed), strict=True))
+
+        tables = count_finer(read.counted, cliques, count)
+        return tuple(np.rint(tables[clique] * scale).astype(np.int64) for clique in cliques)
 
     def measure(self, cliques: Sequence[Clique], budget: Cost, label: str) -> None:
         """Measure cliques of levels together, noise divided by size."""

@@ -180,6 +180,18 @@ def test_what_was_counted_is_not_counted_again(passes: list[list[tuple[str, ...]
             assert (answer[clique] == fresh[clique]).all()
 
 
+def test_levels_of_one_set_of_columns_are_counted_once(passes: list[list[tuple[str, ...]]]) -> None:
+    levels = CODEC.with_levels({"c": {"c_said": np.array([0, 0, 1])}, "o": {"o_said": np.array([0, 0, 0, 1])}})
+    asked = [("c_said", "o_said"), ("o", "c_said"), ("c",), ("c", "o_said"), ("o_said",)]
+    counter = MemoryCounter(table_of(some_rows(40)))
+    answers = counter.marginals(levels, asked)
+    assert counter.marginals(levels, asked[::-1]).keys() == answers.keys()
+    assert passes == [[("o", "c")]]
+    for clique in asked:
+        alone = MemoryCounter(table_of(some_rows(40))).marginals(levels, [clique])
+        assert (answers[clique] == alone[clique]).all()
+
+
 def test_the_empty_clique_alone_gives_the_rows() -> None:
     assert MemoryCounter(table_of(some_rows(7))).marginals(CODEC, [()])[()] == 7
 
