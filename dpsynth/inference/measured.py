@@ -34,6 +34,8 @@ Progress = Callable[[str, float], None]
 BoolArray = npt.NDArray[np.bool_]
 
 _TOLERANCE, _MOST_STEPS = 1e-10, 2_000
+# A functional of which so small a part was measured was not measured at all.
+_NOTHING = 1e-7
 
 
 def home_of(measurements: Sequence[NoisyMarginal], clique: Clique) -> NoisyMarginal | None:
@@ -198,7 +200,12 @@ class MeasuredCounts:
 
     def measured_part(self, gradient: FloatArray) -> FloatArray:
         """Of each functional the part that was measured: its projection, H^+ H applied to it; same shape."""
-        return np.column_stack([_solve(self, self._normal(one)) for one in gradient.T])
+        parts, most = [], max(float((1 / view.variances).max()) for view in self.views)
+        for one in gradient.T:
+            length = float(np.linalg.norm(one))
+            part = _solve(self, self._normal(one), length * most)
+            parts.append(part if float(np.linalg.norm(part)) > _NOTHING * length else np.zeros_like(part))
+        return np.column_stack(parts)
 
     def _normal(self, flat: FloatArray) -> FloatArray:
         """H applied to a flat vector, on the possible cells; the others are kept."""
@@ -216,11 +223,13 @@ def measured_counts(
     kept = _pooled([view for view in views if view is not None])
     possible = possible_cells(codec, grid)
     start = np.zeros(grid.cells) if modelled is None else np.where(possible, modelled, 0.0)
-    table, right = start.reshape(grid.shape), np.zeros(grid.shape)
+    table, right, size = start.reshape(grid.shape), np.zeros(grid.shape), 0.0
     for view in kept:
-        right += view.backward(view.weighted(view.values - view.part(table)), grid.shape)
+        told = view.backward(view.weighted(view.values), grid.shape)
+        right += told - view.backward(view.weighted(view.part(table)), grid.shape)
+        size += float(np.linalg.norm(told))
     unsolved = MeasuredCounts(grid, start, possible, kept)
-    return replace(unsolved, counts=start + _solve(unsolved, right.reshape(-1)))
+    return replace(unsolved, counts=start + _solve(unsolved, right.reshape(-1), size))
 
 
 def possible_cells(codec: Codec, grid: Grid) -> BoolArray:
@@ -247,13 +256,18 @@ def _pooled(views: Sequence[View]) -> tuple[View, ...]:
     return tuple(out)
 
 
-def _solve(measured: MeasuredCounts, right: FloatArray) -> FloatArray:
-    """H^-1, on the possible cells, applied to a flat vector, by conjugate gradients."""
+def _solve(measured: MeasuredCounts, right: FloatArray, size: float = 0.0) -> FloatArray:
+    """H^+, on the possible cells, applied to a flat vector, by conjugate gradients.
+
+    size: of what the vector is a difference of, beside which it may be nothing but rounding.
+    """
     from scipy.sparse.linalg import LinearOperator, cg
 
     grid, possible = measured.grid, measured.possible
     operator = LinearOperator((grid.cells, grid.cells), matvec=measured._normal, dtype=np.float64)
-    found, failed = cg(operator, np.where(possible, right, 0.0), rtol=_TOLERANCE, maxiter=_MOST_STEPS)
+    found, failed = cg(
+        operator, np.where(possible, right, 0.0), rtol=_TOLERANCE, atol=_TOLERANCE * size, maxiter=_MOST_STEPS
+    )
     if failed:
         raise SettingError(f"estimate on {grid.clique} must have a unique solution; try columns measured together")
     return np.asarray(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from dpsynth.domain import Clique
 from dpsynth.inference.estimate import Reason, Validity
 from dpsynth.inference.grid import Axis, Grid
 from dpsynth.inference.measured import MeasuredCounts
+from dpsynth.inference.regression import outcome_of
 from dpsynth.inference.released import Released
 from dpsynth.inference.request import Kind, Request
 from dpsynth.marginal import FloatArray, NoisyMarginal
@@ -68,11 +70,11 @@ def _open(
         return [Reason(Validity.NOT_VALID, "no noisy count was released, so nothing is known but the model's word")]
     if np.isnan(unmeasured).all():
         words = f"{how}, and {grid.cells:,} cells are too many to find what is possible: there is no valid interval"
-        return [Reason(Validity.NOT_VALID, f"{words}; {_advice(grid)}")]
+        return [Reason(Validity.NOT_VALID, f"{words}; {_advice(request, grid)}")]
     if not np.nan_to_num(unmeasured).any():
         return [Reason(Validity.VALID, f"{how}, but what was measured determines the numbers asked for")]
     model = f"; the estimate itself joins them {_joined(released, grid.clique)}" if home is None else ""
-    words = f"{how}, so the interval is widened to hold whatever that leaves possible{model}; {_advice(grid)}"
+    words = f"{how}, so the interval is widened to hold whatever that leaves possible{model}; {_advice(request, grid)}"
     searched = request.kind is Kind.REGRESSION
     found = [Reason(Validity.VALID, words)]
     if searched and home is None:
@@ -91,8 +93,13 @@ def _counted_in_groups(grid: Grid, home: NoisyMarginal) -> list[str]:
     return found
 
 
-def _advice(grid: Grid) -> str:
-    return f"try the synthesizer 'direct' with marginals={','.join(grid.clique)!r} for a narrower one"
+def _advice(request: Request, grid: Grid) -> str:
+    """What to have measured next time: least squares without interactions needs pairs of columns only."""
+    linear = request.kind is Kind.REGRESSION and outcome_of(grid[request.columns[0]]) is None
+    alone = all(len(term) == 1 for term in request.terms) and all(axis.values.present.all() for axis in grid.axes)
+    cliques = itertools.combinations(grid.clique, 2) if linear and alone else [grid.clique]
+    marginals = ";".join(",".join(clique) for clique in cliques)
+    return f"try the synthesizer 'direct' with marginals={marginals!r} for a narrower one"
 
 
 def _joined(released: Released, clique: Clique) -> str:

@@ -130,6 +130,17 @@ def test_what_was_measured_does_not_depend_on_the_model(one: NoisyMarginal, othe
     )
 
 
+def test_a_model_that_fits_already_is_left_as_it_is() -> None:
+    """What is left to correct is rounding, in which no solver finds a direction."""
+    counts = np.random.default_rng(0).uniform(0, 1e5, (2, 5))
+    grid = even_grid(("income", "age"), None)
+    measured = [NoisyMarginal(("income",), counts.sum(axis=1), 3.0), NoisyMarginal(("age",), counts.sum(axis=0), 0.7)]
+    found = measured_counts(CODEC, measured, grid, counts.reshape(-1))
+    np.testing.assert_allclose(found.counts, counts.reshape(-1))
+    apart = np.outer([1, -1], [1, -1, 0, 0, 0]).reshape(-1, 1).astype(np.float64)
+    np.testing.assert_array_equal(found.measured_part(apart), 0)
+
+
 def assert_same_views(views: tuple[View, ...], matrix: FloatArray, counts: FloatArray, grid: Grid) -> None:
     parts = [view.part(counts.reshape(grid.shape)).reshape(-1) for view in views]
     np.testing.assert_allclose(np.concatenate(parts), matrix @ counts)
