@@ -5,6 +5,8 @@ from with replacement. Each is measured through the door, with exact noise, fitt
 number: the share of intervals with the truth inside and its 95% binomial interval, for
 
 - measured: `Release.estimate`, from the noisy marginals;
+- stderr: 1.96 standard errors about the same estimate, without what was not measured: what an interval would be that
+  takes the model's word for the inside of groups of codes (the same as measured where nothing was grouped);
 - tables: `Release.sample_tables` of --tables tables and the combining rules (only in the first --table-repetitions);
 - naive: the synthetic rows taken for real ones;
 
@@ -197,8 +199,13 @@ def run(world: World, setting: Setting) -> tuple[Mapping[Key, list[bool]], Mappi
     for seed, release in releases(world, setting):
         several = combined(release, asked, setting.tables, seed) if seed < setting.table_repetitions else []
         for number, one in enumerate(asked):
-            found = estimate(release, one.request.text, draws=10)
-            ends = {"measured": (found.lows, found.highs), "naive": (found.naive_lows, found.naive_highs)}
+            found = estimate(release, one.request.text)
+            half = 1.96 * found.stderrs
+            ends = {
+                "measured": (found.lows, found.highs),
+                "stderr": (found.estimates - half, found.estimates + half),
+                "naive": (found.naive_lows, found.naive_highs),
+            }
             if several:
                 ends["tables"] = (several[number].lows, several[number].highs)
             for method, (lows, highs) in ends.items():
@@ -215,20 +222,23 @@ def print_table(world: World, setting: Setting) -> None:
     seconds = time.perf_counter() - started
     title = f"{world.name}, {setting.rows:,} rows, epsilon {setting.epsilon:g}, {setting.synthesizer}"
     print(f"\n{title}, {setting.repetitions} repetitions ({seconds:.0f} s)")
-    print(f"{'':54}{'measured':>22}{'width':>7}{'naive':>8}{'width':>7}{'tables':>8}{'width':>7}")
+    print(
+        f"{'':54}{'measured':>22}{'width':>7}{'stderr':>8}{'width':>7}{'naive':>8}{'width':>7}{'tables':>8}{'width':>7}"
+    )
     for text, name, method in held:
         if method != "measured":
             continue
         ours = held[text, name, method]
         interval = binomtest(sum(ours), len(ours)).proportion_ci()
         line = f"{text + ': ' + name:<54.54}{np.mean(ours):7.1%} ({interval.low:5.1%}, {interval.high:6.1%})"
-        for other in ("measured", "naive", "tables"):
+        for other in ("measured", "stderr", "naive", "tables"):
             if other != "measured":
                 line += f"{np.mean(held[text, name, other]):8.1%}" if held.get((text, name, other)) else f"{'':8}"
             line += f"{np.median(widths[text, name, other]):7.2f}" if held.get((text, name, other)) else f"{'':7}"
         print(line)
-    shares = [float(np.mean(one)) for (_, _, method), one in held.items() if method == "measured"]
-    print(f"measured: from {min(shares):.1%} to {max(shares):.1%}, mean {np.mean(shares):.1%}")
+    for wanted in ("measured", "stderr"):
+        shares = [float(np.mean(one)) for (_, _, method), one in held.items() if method == wanted]
+        print(f"{wanted}: from {min(shares):.1%} to {max(shares):.1%}, mean {np.mean(shares):.1%}")
 
 
 def main() -> None:

@@ -31,9 +31,6 @@ def estimate(
         About, typer.Option(help="Count the error of sampling a population, or only what the noise did to the table.")
     ] = About.population,
     level: Annotated[float, typer.Option(help="How often intervals hold the truth, between 0 and 1.")] = 0.95,
-    draws: Annotated[
-        int, typer.Option(min=2, help="Models that are fitted again where columns were not measured together.")
-    ] = 20,
     trials: Annotated[
         int, typer.Option(min=0, help="Try the intervals on so many tables drawn from the model; 200 is a good number.")
     ] = 0,
@@ -51,7 +48,7 @@ def estimate(
 
         release = load(directory)
         with progress_bar(progress) as shown:
-            found = release.estimate(request, about=about.value, level=level, draws=draws, progress=shown)
+            found = release.estimate(request, about=about.value, level=level, progress=shown)
             tried = coverage(release, request, repetitions=trials, level=level, progress=shown) if trials else None
         if as_json:
             print_json(found.to_json() | ({} if tried is None else {"trials": tried.to_json()}))

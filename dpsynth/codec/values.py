@@ -13,7 +13,7 @@ from dpsynth.codec.binned import BinnedCodec
 from dpsynth.codec.categorical import CategoricalCodec, OpenCodec
 from dpsynth.codec.merged import MergedCodec
 from dpsynth.errors import SettingError
-from dpsynth.schema.columns import Boolean, Numeric
+from dpsynth.schema.columns import Boolean, Datetime
 
 if TYPE_CHECKING:
     from dpsynth.codec.codec import ColumnCodec
@@ -65,14 +65,15 @@ def code_values(column: ColumnCodec) -> CodeValues:
     """The values of a column's codes by the law that `decode` draws from; no sampling.
 
     A number's bin: fine cells in proportion to their counts, evenly inside a cell. A Boolean is 0 and 1. Labels are
-    numbers when all of them are. Dates and text have no means. Post-processing: free.
+    numbers when all of them are. A date or time is the days since its column's `lower`. Text has no means.
+    Post-processing: free.
     """
     match column:
         case MergedCodec():
             return code_values(column.inner).grouped(column.groups, np.asarray(column.weights))
-        case BinnedCodec(column=Numeric()):
+        case BinnedCodec():
             return _of_bins(column)
-        case BinnedCodec() | OpenCodec():
+        case OpenCodec():
             return CodeValues.labels(_present(column.size, column.column.nullable))
         case CategoricalCodec():
             present = _present(column.size, column.column.nullable)
@@ -106,7 +107,11 @@ def _of_bins(codec: BinnedCodec) -> CodeValues:
     square = np.where(pieces.width > 0, (length * (length**2 - 1) / 12 - (off**2).sum(axis=1)) / width, shift**2)
     each = CodeValues(np.ones(middle.size), middle + shift, np.maximum(square - shift**2, 0.0))
     bins = each.grouped(np.repeat(np.arange(codec.bins), np.diff(pieces.first)), pieces.weights)
-    first, last = (float(codec.column.value_of(np.array([tick]))[0]) for tick in (0, codec.column.ticks - 1))
+    ends = codec.column.value_of(np.array([0, codec.column.ticks - 1]))
+    if isinstance(codec.column, Datetime):
+        first, last = 0.0, float((ends[1] - ends[0]) / np.timedelta64(1, "D"))
+    else:
+        first, last = (float(end) for end in ends)
     step = (last - first) / max(codec.column.ticks - 1, 1)
     present = _present(codec.size, codec.column.nullable)
     means, variances = np.zeros(codec.size), np.zeros(codec.size)

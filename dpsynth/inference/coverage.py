@@ -10,7 +10,7 @@ import numpy as np
 
 from dpsynth.errors import SettingError
 from dpsynth.inference.functional import evaluate
-from dpsynth.inference.intervals import POPULATION, bars_inside, grid_for, naive_bars
+from dpsynth.inference.intervals import POPULATION, bars_of, grid_for, is_whole, naive_bars
 from dpsynth.inference.measured import measured_counts
 from dpsynth.inference.posterior import remeasured
 from dpsynth.inference.released import Released
@@ -82,7 +82,8 @@ def coverage(
 
     Each repetition draws as many rows as the model stands for, measures them again with noise of the same size, and
     asks the same request; naive intervals take the nearest possible table to those measurements for real rows.
-    Raises SettingError for a request on columns that no measured marginal holds together, and below 2 repetitions.
+    Where marginals leave a number open, intervals hold the truth more often than `level`.
+    Raises SettingError below 2 repetitions.
 
     Privacy: free, post-processing; no private row is looked at. What it cannot test is whether the population is like
     the model: bins, merged codes and the choice of marginals are taken as they are.
@@ -91,8 +92,6 @@ def coverage(
         raise SettingError(f"repetitions ({repetitions}) must be at least 2; try 200")
     asked = parse(request, release.codec.domain.columns)
     home, grid = grid_for(release, asked)
-    if home is None:
-        raise SettingError(f"request ({request}) must be on columns that were measured together to be tried out")
     shares = grid.gathered(release.model.project(asked.clique))
     rows = max(round(release.model.total), 1)
     true = evaluate(asked, grid, shares * (rows / shares.sum()))
@@ -102,8 +101,8 @@ def coverage(
         if progress is not None:
             progress("coverage", repetition / repetitions)
         codes = release.model.sample(rows, rng, "independent")
-        measured = measured_counts(release.codec, remeasured(release, codes, rng), grid)
-        bars = bars_inside(asked, measured, POPULATION, level)
+        measured = measured_counts(release.codec, remeasured(release, codes, rng), grid, shares)
+        bars = bars_of(asked, measured, POPULATION, level, whole=is_whole(home, grid))
         naive = naive_bars(asked, grid, measured.nearest, rows, level)
         held.append((bars.lows <= true.values) & (true.values <= bars.highs))
         naive_held.append((naive.lows <= true.values) & (true.values <= naive.highs))

@@ -25,14 +25,25 @@ class Validity(str, Enum):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an interval is not simply valid."""
+    """What there is to know about an interval; why it is not simply valid."""
 
     validity: Validity
     words: str
 
 
 _MOST_DECIMALS = 6
-COLUMNS = ("estimate", "stderr", "low", "high", "naive_estimate", "naive_low", "naive_high", "noise_share")
+COLUMNS = (
+    "estimate",
+    "stderr",
+    "low",
+    "high",
+    "naive_estimate",
+    "naive_low",
+    "naive_high",
+    "noise_share",
+    "unmeasured",
+)
+_PLACES = tuple(name for name in COLUMNS if name.removeprefix("naive_") in ("estimate", "low", "high"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,7 +55,10 @@ class Estimate:
     column (shares from 0 to 1, coefficients of a logistic regression in log-odds).
     naives, naive_lows, naive_highs: what somebody gets who takes the synthetic table for real rows.
     noise_shares: the part of the variance that is privacy noise, 0 to 1; the rest is sampling. NaN: not known.
+    unmeasured: how much of the interval's width is there because marginals that were not measured leave the number
+    open, in its units; 0 where it was measured. Standard errors are without it.
     about: "population", or "table" for the private table itself, where sampling does not count.
+    origin: of means of dates and times, which are counted in days from there; as text and in frames they are moments.
     reasons: what keeps the interval from being valid, worst first.
 
     Privacy: free, post-processing.
@@ -64,6 +78,8 @@ class Estimate:
     naive_lows: FloatArray
     naive_highs: FloatArray
     noise_shares: FloatArray
+    unmeasured: FloatArray
+    origin: np.datetime64 | None = None
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -85,7 +101,7 @@ class Estimate:
         return said + (": " + "; ".join(reason.words for reason in self.reasons) if self.reasons else "") + "."
 
     def to_frame(self) -> pd.DataFrame:
-        """One row for each name: estimate, stderr, low, high, the naive ones beside them, and noise_share."""
+        """One row for each name: estimate, stderr, low, high, the naive ones, noise_share and unmeasured."""
         import pandas as pd
 
         return pd.DataFrame(self._columns(), index=pd.Index(self.names, name=self.request))
@@ -111,10 +127,10 @@ class Estimate:
         return [
             (
                 self._short(name),
-                _figures(self.estimates[row], self.stderrs[row]),
-                _figures(self.stderrs[row], self.stderrs[row]),
-                _interval(self.lows[row], self.highs[row], self.stderrs[row]),
-                _interval(self.naive_lows[row], self.naive_highs[row], self.stderrs[row]),
+                self._said(self.estimates[row], self.stderrs[row]),
+                _figures(self.stderrs[row], self.stderrs[row]) + ("" if self.origin is None else " days"),
+                self._interval(self.lows[row], self.highs[row], self.stderrs[row]),
+                self._interval(self.naive_lows[row], self.naive_highs[row], self.stderrs[row]),
                 "" if np.isnan(self.noise_shares[row]) else f"{self.noise_shares[row]:.0%}",
             )
             for row, name in enumerate(self.names)
@@ -157,13 +173,24 @@ class Estimate:
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{escape(self.words)}</p>"
         )
 
+    def _said(self, value: float, error: float) -> str:
+        """A number of the request with the figures that its error allows."""
+        if self.origin is None or np.isnan(value):
+            return _figures(value, error)
+        # A day's error or more: dates; else minutes.
+        moment = _moments(self.origin, value).astype(f"datetime64[{'m' if error < 1 else 'D'}]")
+        return str(moment).replace("T", " ")
+
+    def _interval(self, low: float, high: float, error: float) -> str:
+        return "not known" if np.isnan(low) else f"{self._said(low, error)} to {self._said(high, error)}"
+
     def _short(self, name: str) -> str:
         """The name without its columns, which stand in the heading."""
         for column in self.grouped:
             name = name.replace(f"{column} = ", "", 1)
         return name
 
-    def _columns(self) -> dict[str, FloatArray]:
+    def _columns(self) -> dict[str, Any]:
         arrays = (
             self.estimates,
             self.stderrs,
@@ -173,16 +200,29 @@ class Estimate:
             self.naive_lows,
             self.naive_highs,
             self.noise_shares,
+            self.unmeasured,
         )
-        return dict(zip(COLUMNS, arrays, strict=True))
+        columns: dict[str, Any] = dict(zip(COLUMNS, arrays, strict=True))
+        if self.origin is not None:
+            columns |= {name: _moments(self.origin, columns[name]) for name in _PLACES}
+        return columns
 
 
 def _html_cells(cells: tuple[str, ...]) -> str:
     return "".join(f"<td style='text-align:right;padding-left:1em'>{escape(cell)}</td>" for cell in cells)
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _moments(origin: np.datetime64, days: Any) -> Any:
+    """Moments, datetime64[s], so many days after the origin; NaT for NaN."""
+    seconds = np.asarray(days) * 86_400.0
+    known = np.where(np.isnan(seconds), 0.0, np.rint(seconds)).astype("timedelta64[s]")
+    return np.where(np.isnan(seconds), np.datetime64("NaT", "s"), origin + known)
+
+
+def _finite(value: Any) -> float | str | None:
+    if not np.isfinite(value):
+        return None
+    return str(value) if isinstance(value, np.datetime64) else float(value)
 
 
 def _figures(value: float, error: float) -> str:
@@ -193,7 +233,3 @@ def _figures(value: float, error: float) -> str:
         return f"{value:.4g}"
     decimals = max(0, 1 - int(np.floor(np.log10(error))))
     return f"{value:,.{decimals}f}" if decimals <= _MOST_DECIMALS else f"{value:.2g}"
-
-
-def _interval(low: float, high: float, error: float) -> str:
-    return "not known" if np.isnan(low) else f"{_figures(low, error)} to {_figures(high, error)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,20 +11,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dpsynth.codec.binned import BinnedCodec
 from dpsynth.codec.categorical import CategoricalCodec
-from dpsynth.codec.codec import Codec
+from dpsynth.codec.codec import Codec, ColumnCodec
 from dpsynth.codec.merged import MergedCodec, grouped_labels
 from dpsynth.codec.values import CodeValues, code_values
 from dpsynth.domain import Clique
 from dpsynth.marginal import FloatArray, NoisyMarginal
-from dpsynth.schema.columns import Boolean
+from dpsynth.schema.columns import Boolean, Datetime
 
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """One column of a grid: for each code its cell; labels and values of the cells."""
+    """One column of a grid: for each code its cell; labels and values of the cells.
+
+    origin: of a date or time, the moment from which its values are counted in days.
+    """
 
     column: str
     cells: IntArray
@@ -32,6 +36,7 @@ class Axis:
     values: CodeValues
     boolean: bool = False
     merged: bool = False
+    origin: np.datetime64 | None = None
 
     @property
     def size(self) -> int:
@@ -92,19 +97,35 @@ def summed_cells(table: FloatArray, place: int, cells: IntArray) -> FloatArray:
     return np.moveaxis(out, 0, place)
 
 
-def grid_of(codec: Codec, clique: Sequence[str], home: NoisyMarginal | None, shares: Sequence[FloatArray]) -> Grid:
+def grid_of(
+    codec: Codec,
+    clique: Sequence[str],
+    home: NoisyMarginal | None,
+    shares: Sequence[FloatArray],
+    apart: Container[str] = (),
+) -> Grid:
     """The grid of `clique` in the cells of a measured marginal that holds it, or in every code without one.
 
-    shares: for each column how its codes share the rows: the law inside a cell of several codes.
+    shares: for each column how its codes share the rows: the law inside a cell of several codes. apart: columns that
+    are read in every code all the same.
     """
     axes = []
     for column, law in zip(clique, shares, strict=True):
         one = codec[column]
-        groups = home.groups[home.clique.index(column)] if home is not None and home.groups else None
+        grouped = home is not None and home.groups and column not in apart
+        groups = home.groups[home.clique.index(column)] if home is not None and grouped else None
         cells = np.arange(one.size) if groups is None else np.asarray(groups)
         inner = one.inner if isinstance(one, MergedCodec) else one
         boolean = isinstance(inner, CategoricalCodec) and isinstance(inner.column, Boolean)
         labels = grouped_labels(one.code_labels(), cells.tolist())
         values = code_values(one).grouped(cells, law)
-        axes.append(Axis(column, cells, labels, values, boolean, isinstance(one, MergedCodec)))
+        axes.append(Axis(column, cells, labels, values, boolean, isinstance(one, MergedCodec), _origin(inner)))
     return Grid(tuple(axes))
+
+
+def _origin(codec: ColumnCodec) -> np.datetime64 | None:
+    """The moment that `code_values` counts from, of a date or time."""
+    if isinstance(codec, BinnedCodec) and isinstance(codec.column, Datetime):
+        lowest: np.datetime64 = codec.column.value_of(np.array([0]))[0]
+        return lowest
+    return None

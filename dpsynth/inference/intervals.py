@@ -1,29 +1,31 @@
 """From a request in words to an estimate with error bars.
 
 Two sources of error are known: the noise, whose law every measurement states, and that the private table is one sample
-of a population, whose law is multinomial. Inside one measured marginal both go through the delta method on the best
-linear estimate (`measured`). Columns that no measured marginal holds together are joined by the model, by assumption;
-there the spread of models that were refitted to redrawn measurements is shown, and the interval is marked not valid.
+of a population, whose law is multinomial. Both go through the delta method on the best linear estimate (`measured`).
+What was not measured, because codes were counted in groups or columns never together, is not guessed: the interval
+reaches from the least to the greatest value that the measured marginals leave possible (`limits`), and further by noise
+and sampling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
+from dpsynth.codec.values import code_values
 from dpsynth.errors import SettingError
 from dpsynth.inference.estimate import Estimate
 from dpsynth.inference.functional import Functional, evaluate, grouped_by
 from dpsynth.inference.grid import Grid, grid_of
+from dpsynth.inference.limits import ends_of
 from dpsynth.inference.measured import MeasuredCounts, home_of, measured_counts
-from dpsynth.inference.posterior import can_redraw, redrawn_models
 from dpsynth.inference.regression import outcome_of
 from dpsynth.inference.released import Released
 from dpsynth.inference.request import Kind, Request, parse
-from dpsynth.inference.validity import faint_groups, reasons_of
+from dpsynth.inference.validity import as_number, faint_groups, reasons_of
 from dpsynth.marginal import FloatArray, NoisyMarginal
 
 POPULATION, TABLE = "population", "table"
@@ -31,13 +33,18 @@ Progress = Callable[[str, float], None]
 
 # Cells of all columns of a request, and entries of the gradient of all its rows: about a second, and 200 MB.
 MOST_CELLS, MOST_ENTRIES = 1_000_000, 20_000_000
-# A standard error below this part of that of real rows cannot come from data.
-_LEAST_SPREAD = 0.5
+# The same where limits are searched for, by two linear programs or more for each row: about a minute.
+MOST_OPEN_CELLS, MOST_OPEN_ENTRIES = 20_000, 250_000
+# Ends that are closer than this part of a standard error differ by the tolerance of linear programs.
+_LEAST_APART = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """Estimates and their intervals; noise, sampling: the two parts of the variance. One entry for each row."""
+    """Estimates and their intervals; one entry for each row.
+
+    noise, sampling: the two parts of the variance. unmeasured: how far apart the measured marginals leave the ends.
+    """
 
     estimates: FloatArray
     stderrs: FloatArray
@@ -45,6 +52,7 @@ class Bars:
     highs: FloatArray
     noise: FloatArray
     sampling: FloatArray
+    unmeasured: FloatArray
 
     @classmethod
     def of(
@@ -54,7 +62,21 @@ class Bars:
         stderrs = np.where(np.isnan(found.values), np.nan, np.sqrt(noise + sampling))
         lows, highs = found.values - quantile * stderrs, found.values + quantile * stderrs
         cut = [np.clip(each, *limits) for each in (found.values, lows, highs)]
-        return cls(cut[0], stderrs, cut[1], cut[2], noise, sampling)
+        return cls(cut[0], stderrs, cut[1], cut[2], noise, sampling, np.zeros_like(noise))
+
+    def between(self, lower: Bars, upper: Bars) -> Bars:
+        """The same, with an interval that holds those of the lower and the upper end."""
+        lows, highs = np.fmin(lower.lows, upper.lows), np.fmax(lower.highs, upper.highs)
+        apart = upper.estimates - lower.estimates
+        apart = np.where(apart > _LEAST_APART * self.stderrs, apart, np.where(np.isnan(apart), np.nan, 0.0))
+        estimates = np.clip(self.estimates, lows, highs)
+        return Bars(estimates, self.stderrs, lows, highs, self.noise, self.sampling, apart)
+
+    @classmethod
+    def unknown(cls, found: Functional) -> Bars:
+        """No interval at all."""
+        nothing = np.full(found.values.size, np.nan)
+        return cls(found.values, nothing, nothing, nothing, nothing, nothing, nothing)
 
 
 def estimate(
@@ -63,15 +85,12 @@ def estimate(
     *,
     about: str = POPULATION,
     level: float = 0.95,
-    draws: int = 20,
-    seed: int | None = 0,
     progress: Progress | None = None,
 ) -> Estimate:
     """The estimate that `text` asks for (see `parse`), with intervals that count privacy noise and sampling.
 
     about: "population", or "table" for the private table alone, without the error of sampling. level: of the intervals.
-    draws, seed: of the refitted models, for columns that were not measured together, where noise and sampling are not
-    told apart and both count; elsewhere nothing is drawn. Raises SettingError.
+    Raises SettingError.
 
     Privacy: free, post-processing.
     """
@@ -82,14 +101,8 @@ def estimate(
     request = parse(text, released.codec.domain.columns)
     home, grid = grid_for(released, request)
     modelled = grid.gathered(released.model.project(request.clique))
-    names = evaluate(request, grid, modelled).names
-    faint: Sequence[str] = ()
-    if home is not None:
-        measured = measured_counts(released.codec, released.measurements, grid)
-        bars = bars_inside(request, measured, about, level, progress)
-        faint = faint_groups(request, measured)
-    else:
-        bars = _bars_across(released, request, grid, modelled, level, draws, seed, progress)
+    measured = measured_counts(released.codec, released.measurements, grid, modelled)
+    bars = bars_of(request, measured, about, level, progress, whole=is_whole(home, grid))
     naive = naive_bars(request, grid, modelled, released.rows, level)
     return Estimate(
         request=request.text,
@@ -97,7 +110,7 @@ def estimate(
         about=about,
         level=level,
         grouped=grouped_by(request),
-        names=names,
+        names=evaluate(request, grid, modelled).names,
         estimates=bars.estimates,
         stderrs=bars.stderrs,
         lows=bars.lows,
@@ -105,13 +118,16 @@ def estimate(
         naives=naive.estimates,
         naive_lows=naive.lows,
         naive_highs=naive.highs,
-        noise_shares=_over(bars.noise, bars.noise + bars.sampling) if home is not None else np.full(len(names), np.nan),
+        noise_shares=_over(bars.noise, bars.noise + bars.sampling),
+        unmeasured=bars.unmeasured,
+        origin=grid[request.columns[0]].origin if request.kind is Kind.MEAN else None,
         reasons=reasons_of(
             released,
             request,
             grid,
             home,
-            faint,
+            faint_groups(request, measured),
+            bars.unmeasured,
             determined=not np.isnan(bars.estimates).any(),
             about_population=about == POPULATION,
         ),
@@ -131,25 +147,56 @@ def grid_for(released: Released, request: Request) -> tuple[NoisyMarginal | None
         )
     home = home_of(released.measurements, request.clique)
     shares = [released.model.project((column,)) for column in request.clique]
-    grid = grid_of(released.codec, request.clique, home, shares)
+    # A number depends on what lies inside a group of codes, so its column is read in every code.
+    numbers = [column for column in request.clique if as_number(request, column)]
+    apart = [column for column in numbers if code_values(released.codec[column]).numeric]
+    grid = grid_of(released.codec, request.clique, home, shares, apart)
     if request.kind is Kind.MEAN and not grid[request.columns[0]].values.numeric:
         raise SettingError(
-            f"mean ({request.columns[0]}) must be of a number or a Boolean; try 'share({request.columns[0]})'"
+            f"mean ({request.columns[0]}) must be of a number, a date or a Boolean; try 'share({request.columns[0]})'"
         )
     if request.kind is Kind.REGRESSION:
         outcome_of(grid[request.columns[0]])
     return home, grid
 
 
-def bars_inside(
-    request: Request, measured: MeasuredCounts, about: str, level: float, progress: Progress | None = None
+def is_whole(home: NoisyMarginal | None, grid: Grid) -> bool:
+    """Whether one measured marginal tells all cells of the grid apart, so that nothing is left open."""
+    if home is None:
+        return False
+    groups = [home.groups[home.clique.index(axis.column)] if home.groups else None for axis in grid.axes]
+    return all(axis.grouped or cells is None for axis, cells in zip(grid.axes, groups, strict=True))
+
+
+def bars_of(
+    request: Request,
+    measured: MeasuredCounts,
+    about: str,
+    level: float,
+    progress: Progress | None = None,
+    *,
+    whole: bool,
 ) -> Bars:
-    """Error bars where one measured marginal holds every column."""
-    found = evaluate(request, measured.grid, measured.counts)
-    noise = measured.noise_variances(np.nan_to_num(found.gradient), progress)
-    counts = measured.nearest
-    sampling = found.inside_variances(counts) if about == TABLE else found.sampling_variances(counts)
-    return Bars.of(found, noise, sampling, _normal(level), _limits(request, measured.grid))
+    """Error bars from the measured counts; whole: see `is_whole`."""
+    grid, nearest = measured.grid, measured.nearest
+    at = measured.counts
+    found = evaluate(request, grid, at)
+    if not whole and np.isnan(found.values).any():
+        at = nearest
+        found = evaluate(request, grid, at)
+
+    def bars(one: Functional, gradient: FloatArray) -> Bars:
+        noise = measured.noise_variances(np.nan_to_num(gradient), progress)
+        sampling = one.inside_variances(nearest) if about == TABLE else one.sampling_variances(nearest)
+        return Bars.of(one, noise, sampling, _normal(level), _limits(request, grid))
+
+    if whole:
+        return bars(found, found.gradient)
+    if not measured.views or grid.cells > MOST_OPEN_CELLS or grid.cells * found.values.size > MOST_OPEN_ENTRIES:
+        return Bars.unknown(found)
+    ends = ends_of(request, measured, found, at, progress)
+    lower, upper = (bars(end, end.gradient) for end in ends)
+    return bars(found, measured.measured_part(np.nan_to_num(found.gradient))).between(lower, upper)
 
 
 def naive_bars(request: Request, grid: Grid, counts: FloatArray, rows: int, level: float) -> Bars:
@@ -175,36 +222,9 @@ def scale_of(request: Request, grid: Grid) -> str:
     if request.kind is not Kind.REGRESSION:
         return {Kind.COUNT: "rows", Kind.SHARE: "share", Kind.MEAN: "mean"}[request.kind]
     label = outcome_of(grid[request.columns[0]])
-    return "coefficient" if label is None else f"log-odds of {request.columns[0]} = {label}"
-
-
-def _bars_across(
-    released: Released,
-    request: Request,
-    grid: Grid,
-    modelled: FloatArray,
-    level: float,
-    draws: int,
-    seed: int | None,
-    progress: Progress | None,
-) -> Bars:
-    """The spread over refitted models, noise and sampling together; not known when none can be refitted."""
-    from scipy.stats import t
-
-    found = evaluate(request, grid, modelled)
-    if not can_redraw(released):
-        unknown = np.full(found.values.size, np.nan)
-        return Bars.of(found, unknown, unknown, _normal(level), _limits(request, grid))
-    values = [
-        evaluate(request, grid, grid.gathered(model.project(request.clique))).values
-        for model in redrawn_models(released, draws, seed, progress)
-    ]
-    spread = np.var(values, axis=0, ddof=1)
-    # No table of that many rows could tell so much: such a number follows from the assumption, not from the data.
-    least = found.sampling_variances(np.maximum(modelled, 0.0)) * _LEAST_SPREAD**2
-    spread = np.where(spread >= least, spread, np.nan)
-    quantile = float(t.ppf(0.5 + level / 2, draws - 1))
-    return Bars.of(found, spread, np.zeros_like(spread), quantile, _limits(request, grid))
+    if label is None:
+        return "coefficient" if grid[request.columns[0]].origin is None else "coefficient, in days"
+    return f"log-odds of {request.columns[0]} = {label}"
 
 
 def _normal(level: float) -> float:

@@ -4,14 +4,19 @@ Let x be the counts of the grid's cells. Measurement k gives y_k = A_k x + noise
 the noise independent with variances D_k, known exactly. Generalised least squares (Aitken 1935) is unbiased and has
 covariance H^-1, H = sum over k of A_k' D_k^-1 A_k, whatever x is: no cell is clipped at zero, so no bias comes in.
 Cells that constraints rule out are zero by public knowledge; they are left out of the unknowns, noise and all.
+Where H is singular, because no measurement tells the cells of a group apart, the estimate keeps what a model says of
+them and corrects only what was measured: x = m + H^+ (sum over k of A_k' D_k^-1 (y_k - A_k m)), m of the model. Sums of
+cells that measurements determine are the same whatever m is; the others are bounded in `limits`.
 H is never written out: each application costs one pass over the grid for each measurement, and conjugate gradients
 end after as many steps as H has distinct eigenvalues, at most 2^columns where every measurement has its own stddev.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +33,9 @@ from dpsynth.models.simplex import project_to_simplex
 Progress = Callable[[str, float], None]
 BoolArray = npt.NDArray[np.bool_]
 
-_TOLERANCE, _MOST_STEPS = 1e-12, 2_000
+_TOLERANCE, _MOST_STEPS = 1e-10, 2_000
+# A functional of which so small a part was measured was not measured at all.
+_NOTHING = 1e-7
 
 
 def home_of(measurements: Sequence[NoisyMarginal], clique: Clique) -> NoisyMarginal | None:
@@ -71,12 +78,31 @@ class View:
             out = summed_cells(out, place, cells)
         return out
 
+    def part(self, counts: FloatArray) -> FloatArray:
+        """What would be measured of these counts without noise."""
+        table = self.forward(counts)
+        return residual(table) if self.basis is Basis.RESIDUAL else table
+
     def backward(self, table: FloatArray, shape: tuple[int, ...]) -> FloatArray:
         """A' y: every cell of the grid gets the entry of the measurement's cell that it falls into."""
         for place, cells in enumerate(self.joined):
             table = np.take(table, cells, axis=place)
         aligned = table.reshape([size if place in self.axes else 1 for place, size in enumerate(shape)])
         return np.broadcast_to(aligned, shape)
+
+    def matrix(self, shape: tuple[int, ...]) -> Any:
+        """A itself, sparse: one row for each measured cell, one column for each cell of a grid of this shape, flat."""
+        from scipy import sparse
+
+        places = np.zeros(shape, dtype=np.int64)
+        for axis, cells, size in zip(self.axes, self.joined, self.values.shape, strict=True):
+            places = places * size + cells.reshape([-1 if place == axis else 1 for place in range(len(shape))])
+        cells_in = (np.ones(places.size), (places.reshape(-1), np.arange(places.size)))
+        summed = sparse.csr_array(cells_in, shape=(self.values.size, places.size))
+        if self.basis is Basis.IDENTITY:
+            return summed
+        parts = (np.eye(size) - 1 / size for size in self.values.shape)
+        return functools.reduce(sparse.kron, parts) @ summed
 
     def weighted(self, table: FloatArray) -> FloatArray:
         """The inverse covariance of the noise, applied; that of a residual is its projection over the variance."""
@@ -136,7 +162,7 @@ def cell_variances(one: NoisyMarginal, codec: Codec) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class MeasuredCounts:
-    """An unbiased estimate of the counts on a grid, and the precision of its noise.
+    """An estimate of the counts on a grid, unbiased in all that was measured, and the precision of its noise.
 
     counts: flat, in rows; may be negative, and are 0 where `possible` is False: cells that constraints rule out.
     """
@@ -154,8 +180,17 @@ class MeasuredCounts:
         nearest[self.possible] = project_to_simplex(self.counts[self.possible], total)
         return nearest
 
+    def tells_apart(self, column: str) -> bool:
+        """Whether some measurement has all cells of a column's axis apart, so that their sums were measured."""
+        place = self.grid.clique.index(column)
+        return any(
+            view.values.shape[view.axes.index(place)] == self.grid[column].size
+            for view in self.views
+            if place in view.axes and (view.basis is Basis.IDENTITY or len(view.axes) == 1)
+        )
+
     def noise_variances(self, gradient: FloatArray, progress: Progress | None = None) -> FloatArray:
-        """Variance of each linear functional of the counts; gradient: shape (cells, functionals)."""
+        """Variance of each linear functional of the counts that was measured; gradient: shape (cells, functionals)."""
         found = np.zeros(gradient.shape[1])
         for place, one in enumerate(gradient.T):
             if progress is not None:
@@ -163,14 +198,38 @@ class MeasuredCounts:
             found[place] = float(one @ _solve(self, one)) if one.any() else 0.0
         return found
 
+    def measured_part(self, gradient: FloatArray) -> FloatArray:
+        """Of each functional the part that was measured: its projection, H^+ H applied to it; same shape."""
+        parts, most = [], max(float((1 / view.variances).max()) for view in self.views)
+        for one in gradient.T:
+            length = float(np.linalg.norm(one))
+            part = _solve(self, self._normal(one), length * most)
+            parts.append(part if float(np.linalg.norm(part)) > _NOTHING * length else np.zeros_like(part))
+        return np.column_stack(parts)
 
-def measured_counts(codec: Codec, measurements: Sequence[NoisyMarginal], grid: Grid) -> MeasuredCounts:
-    """Generalised least squares on the grid; its home measurement is among `measurements`."""
+    def _normal(self, flat: FloatArray) -> FloatArray:
+        """H applied to a flat vector, on the possible cells; the others are kept."""
+        shape = self.grid.shape
+        counts = np.where(self.possible, flat, 0.0).reshape(shape)
+        parts = (view.backward(view.weighted(view.forward(counts)), shape) for view in self.views)
+        return np.where(self.possible, sum(parts, np.zeros(shape)).reshape(-1), flat)
+
+
+def measured_counts(
+    codec: Codec, measurements: Sequence[NoisyMarginal], grid: Grid, modelled: FloatArray | None = None
+) -> MeasuredCounts:
+    """Generalised least squares on the grid, next to `modelled` (flat, in rows) where cells were not told apart."""
     views = [view_of(one, grid, cell_variances(one, codec)) for one in measurements]
     kept = _pooled([view for view in views if view is not None])
-    right = sum((view.backward(view.weighted(view.values), grid.shape) for view in kept), np.zeros(grid.shape))
-    unsolved = MeasuredCounts(grid, np.zeros(grid.cells), possible_cells(codec, grid), kept)
-    return replace(unsolved, counts=_solve(unsolved, right.reshape(-1)))
+    possible = possible_cells(codec, grid)
+    start = np.zeros(grid.cells) if modelled is None else np.where(possible, modelled, 0.0)
+    table, right, size = start.reshape(grid.shape), np.zeros(grid.shape), 0.0
+    for view in kept:
+        told = view.backward(view.weighted(view.values), grid.shape)
+        right += told - view.backward(view.weighted(view.part(table)), grid.shape)
+        size += float(np.linalg.norm(told))
+    unsolved = MeasuredCounts(grid, start, possible, kept)
+    return replace(unsolved, counts=start + _solve(unsolved, right.reshape(-1), size))
 
 
 def possible_cells(codec: Codec, grid: Grid) -> BoolArray:
@@ -197,19 +256,18 @@ def _pooled(views: Sequence[View]) -> tuple[View, ...]:
     return tuple(out)
 
 
-def _solve(measured: MeasuredCounts, right: FloatArray) -> FloatArray:
-    """H^-1, on the possible cells, applied to a flat vector, by conjugate gradients."""
+def _solve(measured: MeasuredCounts, right: FloatArray, size: float = 0.0) -> FloatArray:
+    """H^+, on the possible cells, applied to a flat vector, by conjugate gradients.
+
+    size: of what the vector is a difference of, beside which it may be nothing but rounding.
+    """
     from scipy.sparse.linalg import LinearOperator, cg
 
     grid, possible = measured.grid, measured.possible
-
-    def normal(flat: FloatArray) -> FloatArray:
-        counts = np.where(possible, flat, 0.0).reshape(grid.shape)
-        parts = (view.backward(view.weighted(view.forward(counts)), grid.shape) for view in measured.views)
-        return np.where(possible, sum(parts, np.zeros(grid.shape)).reshape(-1), flat)
-
-    operator = LinearOperator((grid.cells, grid.cells), matvec=normal, dtype=np.float64)
-    found, failed = cg(operator, np.where(possible, right, 0.0), rtol=_TOLERANCE, maxiter=_MOST_STEPS)
+    operator = LinearOperator((grid.cells, grid.cells), matvec=measured._normal, dtype=np.float64)
+    found, failed = cg(
+        operator, np.where(possible, right, 0.0), rtol=_TOLERANCE, atol=_TOLERANCE * size, maxiter=_MOST_STEPS
+    )
     if failed:
         raise SettingError(f"estimate on {grid.clique} must have a unique solution; try columns measured together")
     return np.asarray(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from dpsynth.domain import Clique
 from dpsynth.inference.estimate import Reason, Validity
 from dpsynth.inference.grid import Axis, Grid
 from dpsynth.inference.measured import MeasuredCounts
+from dpsynth.inference.regression import outcome_of
 from dpsynth.inference.released import Released
 from dpsynth.inference.request import Kind, Request
 from dpsynth.marginal import FloatArray, NoisyMarginal
@@ -25,12 +27,20 @@ def reasons_of(
     grid: Grid,
     home: NoisyMarginal | None,
     faint: Sequence[str],
+    unmeasured: FloatArray,
     *,
     determined: bool,
     about_population: bool,
 ) -> tuple[Reason, ...]:
-    """What keeps the interval from being valid, worst first; faint: names of groups that the noise hides."""
-    found = [*_structure(released, grid, home), *_faint(faint), *_values(request, grid)]
+    """What keeps the interval from being simply valid, worst first.
+
+    faint: names of groups that the noise hides. unmeasured: of every row, how far the marginals leave it open; NaN
+    where that was not computed.
+    """
+    found = _structure(released, grid)
+    if determined:
+        found += _open(released, request, grid, home, unmeasured)
+    found += [*_faint(faint), *_values(request, grid)]
     if released.design.rows_of_a_unit > 1 and about_population:
         words = "one unit may have several rows, which are taken as independent"
         found.append(Reason(Validity.APPROXIMATE, words))
@@ -41,26 +51,65 @@ def reasons_of(
     return tuple(sorted(found, key=lambda reason: -order.index(reason.validity)))
 
 
-def _structure(released: Released, grid: Grid, home: NoisyMarginal | None) -> list[Reason]:
-    if home is None:
-        return [Reason(Validity.NOT_VALID, _joined(released, grid.clique))]
+def _structure(released: Released, grid: Grid) -> list[Reason]:
     if len(grid.axes) > 1 and released.design.chosen:
         words = "the private table had a say in which columns were measured together, which the interval ignores"
         return [Reason(Validity.APPROXIMATE, words)]
     return []
 
 
+def _open(
+    released: Released, request: Request, grid: Grid, home: NoisyMarginal | None, unmeasured: FloatArray
+) -> list[Reason]:
+    """What was not measured, and what the interval makes of it."""
+    coarse = [] if home is None else _counted_in_groups(grid, home)
+    if home is not None and not coarse:
+        return []
+    how = f"no measured marginal holds {_listed(grid.clique)} together" if home is None else " and ".join(coarse)
+    if not released.measurements:
+        return [Reason(Validity.NOT_VALID, "no noisy count was released, so nothing is known but the model's word")]
+    if np.isnan(unmeasured).all():
+        words = f"{how}, and {grid.cells:,} cells are too many to find what is possible: there is no valid interval"
+        return [Reason(Validity.NOT_VALID, f"{words}; {_advice(request, grid)}")]
+    if not np.nan_to_num(unmeasured).any():
+        return [Reason(Validity.VALID, f"{how}, but what was measured determines the numbers asked for")]
+    model = f"; the estimate itself joins them {_joined(released, grid.clique)}" if home is None else ""
+    words = f"{how}, so the interval is widened to hold whatever that leaves possible{model}; {_advice(request, grid)}"
+    searched = request.kind is Kind.REGRESSION
+    found = [Reason(Validity.VALID, words)]
+    if searched and home is None:
+        found.append(Reason(Validity.APPROXIMATE, "limits of a coefficient were searched for, and may lie further out"))
+    return found
+
+
+def _counted_in_groups(grid: Grid, home: NoisyMarginal) -> list[str]:
+    """Columns that are read in every code and were counted with the others in groups of codes only."""
+    found = []
+    for column, cells in zip(home.clique, home.groups, strict=False):
+        if cells is not None and column in grid.clique and not grid[column].grouped:
+            others = [other for other in home.clique if other != column]
+            beside = f" with {_listed(others)}" if others else ""
+            found.append(f"{column} was measured{beside} in {max(cells) + 1} groups only")
+    return found
+
+
+def _advice(request: Request, grid: Grid) -> str:
+    """What to have measured next time: least squares without interactions needs pairs of columns only."""
+    linear = request.kind is Kind.REGRESSION and outcome_of(grid[request.columns[0]]) is None
+    alone = all(len(term) == 1 for term in request.terms) and all(axis.values.present.all() for axis in grid.axes)
+    cliques = itertools.combinations(grid.clique, 2) if linear and alone else [grid.clique]
+    marginals = ";".join(",".join(clique) for clique in cliques)
+    return f"try the synthesizer 'direct' with marginals={marginals!r} for a narrower one"
+
+
 def _joined(released: Released, clique: Clique) -> str:
-    """Why the columns are known together only by assumption."""
-    together = "no measured marginal holds " + _listed(clique) + " together"
+    """How a model joins columns that are known together only by assumption."""
     given = _between(released.model, clique) if isinstance(released.model, RandomField) else None
     if given is None:
-        how = "by assumption"
-    elif not given:
-        how = "as if they were independent"
-    else:
-        how = f"only through {_listed(given)}, as if they were independent otherwise"
-    return f"{together}; the model joins them {how}, and an interval is shown where it would hold if that were so"
+        return "by assumption"
+    if not given:
+        return "as if they were independent"
+    return f"only through {_listed(given)}, as if they were independent otherwise"
 
 
 def _between(model: RandomField, clique: Clique) -> Clique | None:
@@ -96,18 +145,19 @@ def _values(request: Request, grid: Grid) -> list[Reason]:
     if merged:
         words = f"values of {_listed(merged)} were counted in groups, chosen from their noisy counts"
         found.append(Reason(Validity.APPROXIMATE, words))
-    numbers = [axis for axis in grid.axes if not axis.values.exact and _as_number(request, axis.column)]
+    numbers = [axis for axis in grid.axes if not axis.values.exact and as_number(request, axis.column)]
     for axis in numbers:
-        words = f"values of {axis.column} are known to within bins (about {_spread(axis):.3g} either way)"
+        words = f"values of {axis.column} are known to within bins (about {_spread(axis)} either way)"
         found.append(Reason(Validity.APPROXIMATE, f"{words}, and taken to lie in each as the released histogram says"))
     return found
 
 
-def _spread(axis: Axis) -> float:
-    return float(np.sqrt(np.median(axis.values.variances[axis.values.variances > 0])))
+def _spread(axis: Axis) -> str:
+    spread = float(np.sqrt(np.median(axis.values.variances[axis.values.variances > 0])))
+    return f"{spread:.3g}" + ("" if axis.origin is None else " days")
 
 
-def _as_number(request: Request, column: str) -> bool:
+def as_number(request: Request, column: str) -> bool:
     """Whether the request looks at the column's values, and not at its cells."""
     if request.kind is Kind.REGRESSION:
         factors = [factor for term in request.terms for factor in term if factor.column == column]
@@ -126,7 +176,7 @@ def faint_groups(request: Request, measured: MeasuredCounts) -> tuple[str, ...]:
         columns = ()
     names: list[str] = []
     chosen: list[FloatArray] = []
-    for axis in (grid[column] for column in columns):
+    for axis in (grid[column] for column in columns if measured.tells_apart(column)):
         if request.kind is not Kind.REGRESSION or not axis.values.numeric or axis.boolean:
             names += [f"{axis.column} = {label}" for label in axis.labels]
             chosen += [grid.along(axis.column, indicator) for indicator in np.eye(axis.size)]

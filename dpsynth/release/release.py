@@ -203,21 +203,19 @@ class Release:
         *,
         about: str = "population",
         level: float = 0.95,
-        draws: int = 20,
-        seed: int | None = 0,
         progress: Progress | None = None,
     ) -> Estimate:
         """What the release says about the population, with error bars that count noise and sampling.
 
         request: "mean(age) by sex", "share(income)", "count(sex, income)" or "income ~ age + sex". about: "table" for
-        the private table alone. level: of the intervals. draws, seed: of models that are fitted again where columns
-        were not measured together. Raises SettingError. When it holds: docs/explanation/error-bars.md.
+        the private table alone. level: of the intervals. Raises SettingError. When it holds, and how columns that
+        were not measured together widen it: docs/explanation/error-bars.md.
 
         Privacy: free, post-processing.
         """
         from dpsynth.inference.intervals import estimate
 
-        return estimate(self, request, about=about, level=level, draws=draws, seed=seed, progress=progress)
+        return estimate(self, request, about=about, level=level, progress=progress)
 
     def sample_tables(
         self, count: int, *, rows: int | None = None, seed: int | None = None, progress: Progress | None = None

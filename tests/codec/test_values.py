@@ -55,9 +55,21 @@ def test_labels_are_numbers_when_all_of_them_are() -> None:
     for column in (
         CategoricalCodec(Categorical("sex", values=["F", 2])),
         OpenCodec(OpenCategorical("city"), ("Oslo",)),
-        closed_codec(Datetime("day", lower="2020-01-01", upper="2020-12-31", edges=["2020-07-01"])),
     ):
         assert not code_values(column).numeric
+
+
+def test_dates_and_times_are_days_since_their_lower_bound() -> None:
+    days = code_values(
+        closed_codec(Datetime("day", lower="2020-01-01", upper="2020-01-10", edges=["2020-01-05"], nullable=True))
+    )
+    assert days.means.tolist() == [1.5, 6.5, 0.0]
+    assert days.present.tolist() == [1, 1, 0]
+    np.testing.assert_allclose(days.variances, [15 / 12, 35 / 12, 0])
+    hours = code_values(
+        closed_codec(Datetime("seen", lower="2020-01-01", upper="2020-01-02", resolution="hour", edges=["2020-01-02"]))
+    )
+    np.testing.assert_allclose(hours.means, [11.5 / 24, 35.5 / 24])
 
 
 def test_a_wide_column_keeps_its_digits() -> None:

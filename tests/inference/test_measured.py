@@ -10,7 +10,7 @@ import dpsynth
 from dpsynth.codec.codec import Codec, closed_codec
 from dpsynth.domain import Clique
 from dpsynth.inference.grid import Grid, grid_of
-from dpsynth.inference.measured import cell_variances, home_of, measured_counts, view_of
+from dpsynth.inference.measured import View, cell_variances, home_of, measured_counts, view_of
 from dpsynth.marginal import Basis, FloatArray, NoisyMarginal, residual
 from tests.inference.worlds import CODEC, sample
 
@@ -105,6 +105,54 @@ def test_residuals_and_smaller_marginals_make_up_a_table() -> None:
     found = measured_counts(CODEC, measured, even_grid(("smoker", "income"), home))
     np.testing.assert_allclose(found.counts.reshape(2, 2), counts.T, rtol=1e-8)
     assert home_of(measured[:2], ("smoker", "income")) is None
+
+
+@settings(max_examples=20)
+@given(noisy(("age",)), noisy(("income", "age")), st.integers(0, 2**32))
+def test_what_was_measured_does_not_depend_on_the_model(one: NoisyMarginal, other: NoisyMarginal, seed: int) -> None:
+    """Two models: the same sums where cells were measured, their own split where not; beside dense algebra."""
+    grid = even_grid(("income", "age"), None)
+    modelled = np.random.default_rng(seed).uniform(0, 200, grid.cells)
+    found, plain = (measured_counts(CODEC, [one, other], grid, start) for start in (modelled, None))
+    matrix = np.vstack([view.matrix(grid.shape).toarray() for view in found.views])
+    assert_same_views(found.views, matrix, modelled, grid)
+    np.testing.assert_allclose(matrix @ found.counts, matrix @ plain.counts, atol=5e-3)
+    null = np.eye(grid.cells) - np.linalg.pinv(matrix) @ matrix
+    np.testing.assert_allclose(null @ found.counts, null @ modelled, atol=5e-3)
+    part = found.measured_part(np.eye(grid.cells))
+    np.testing.assert_allclose(part, np.eye(grid.cells) - null, atol=1e-6)
+    information = sum(
+        view.matrix(grid.shape).T @ np.diag(1 / view.variances.reshape(-1)) @ view.matrix(grid.shape)
+        for view in found.views
+    )
+    np.testing.assert_allclose(
+        found.noise_variances(part), np.diag(part.T @ np.linalg.pinv(information) @ part), rtol=1e-4
+    )
+
+
+def test_a_model_that_fits_already_is_left_as_it_is() -> None:
+    """What is left to correct is rounding, in which no solver finds a direction."""
+    counts = np.random.default_rng(0).uniform(0, 1e5, (2, 5))
+    grid = even_grid(("income", "age"), None)
+    measured = [NoisyMarginal(("income",), counts.sum(axis=1), 3.0), NoisyMarginal(("age",), counts.sum(axis=0), 0.7)]
+    found = measured_counts(CODEC, measured, grid, counts.reshape(-1))
+    np.testing.assert_allclose(found.counts, counts.reshape(-1))
+    apart = np.outer([1, -1], [1, -1, 0, 0, 0]).reshape(-1, 1).astype(np.float64)
+    np.testing.assert_array_equal(found.measured_part(apart), 0)
+
+
+def assert_same_views(views: tuple[View, ...], matrix: FloatArray, counts: FloatArray, grid: Grid) -> None:
+    parts = [view.part(counts.reshape(grid.shape)).reshape(-1) for view in views]
+    np.testing.assert_allclose(np.concatenate(parts), matrix @ counts)
+
+
+def test_the_matrix_of_a_residual_takes_means_off() -> None:
+    measured = NoisyMarginal(("income", "smoker"), np.zeros((2, 2)), 1.0, Basis.RESIDUAL)
+    grid = even_grid(("smoker", "age", "income"), None)
+    view = view_of(measured, grid, cell_variances(measured, CODEC))
+    assert view is not None
+    counts = np.random.default_rng(0).uniform(0, 9, grid.cells)
+    assert_same_views((view,), view.matrix(grid.shape), counts, grid)
 
 
 def test_cells_that_constraints_rule_out_are_zero_and_carry_no_noise() -> None:
