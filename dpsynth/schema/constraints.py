@@ -260,7 +260,8 @@ def _named(boxes: Sequence[Box]) -> tuple[str, ...]:
 
 def _in_words(boxes: Sequence[Box]) -> str:
     parts = [" and ".join(in_words(name, values) for name, values in box) for box in boxes[:3]]
-    more = f", or one of {len(boxes) - 3} more combinations" if len(boxes) > 3 else ""
+    left = len(boxes) - 3
+    more = f", or one of {left} more combinations" if left > 1 else ", or one more combination" if left == 1 else ""
     return ", or ".join(parts) + more
 
 
