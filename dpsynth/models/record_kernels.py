@@ -113,32 +113,40 @@ def _group_pulls(
 ) -> None:
     """Weight * excess of the cells of each group, over the measurements that read the column at this level.
 
-    own: the group that the record is in. Four groups at a time, whose sums stay in registers.
+    own: the group that the record is in. Measurements whose groups lie side by side come first, and are read as they
+    lie; of the others four groups at a time, whose sums stay in registers.
     """
     first, end = columns.firsts[column, level], columns.firsts[column, level + 1]
     holding, steps, weights = columns.holding[first:end], columns.steps[first:end], columns.weights[first:end]
-    for entry in range(end - first):
+    for entry in range(steps.size):
         starts[entry] = cells[holding[entry]] - steps[entry] * own
     groups, group, four = _place(columns.group_sizes[column, level]), _place(0), _place(4)
+    group_pull[:groups] = 0.0
+    beside = 0
+    while beside < steps.size and steps[beside] == _place(1):
+        weight, side = weights[beside], excess[starts[beside] : starts[beside] + groups]
+        for place in range(side.size):
+            group_pull[place] += weight * side[place]
+        beside += 1
     while group + four <= groups:
         one = two = three = last = np.float32(0)
-        for entry in range(end - first):
+        for entry in range(beside, steps.size):
             step, weight = steps[entry], weights[entry]
             cell = starts[entry] + step * group
             one += weight * excess[cell]
             two += weight * excess[cell + step]
             three += weight * excess[cell + step + step]
             last += weight * excess[cell + step + step + step]
-        group_pull[group] = one
-        group_pull[group + _place(1)] = two
-        group_pull[group + _place(2)] = three
-        group_pull[group + _place(3)] = last
+        group_pull[group] += one
+        group_pull[group + _place(1)] += two
+        group_pull[group + _place(2)] += three
+        group_pull[group + _place(3)] += last
         group += four
     while group < groups:
         one = np.float32(0)
-        for entry in range(end - first):
+        for entry in range(beside, steps.size):
             one += weights[entry] * excess[starts[entry] + steps[entry] * group]
-        group_pull[group] = one
+        group_pull[group] += one
         group += _place(1)
 
 

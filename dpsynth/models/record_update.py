@@ -22,7 +22,6 @@ time); Geman, Geman, "Stochastic Relaxation, Gibbs Distributions, and the Bayesi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -134,7 +133,7 @@ def _excess(
     """Records minus values of every measured cell, in records: numbers small enough for half the width."""
     from dpsynth.models import record_kernels as kernels
 
-    values = np.concatenate([one.values.ravel() for one in measurements])
+    values = np.concatenate([one.values.transpose(_axes(one)).ravel() for one in measurements])
     counts = np.zeros(values.size, dtype=np.int64)
     kernels.add(records, tables, columns, counts)
     return (counts - values / each).astype(np.float32)
@@ -144,7 +143,8 @@ class Tables(NamedTuple):
     """Where a record falls in one flat vector of all measured cells; a NamedTuple, since compiled code reads it.
 
     Measurement m has its cells from offsets[m] on, and the parts starts[m] to starts[m + 1], one for each column:
-    its place in the domain, the level at which it is read, and the cells between neighbouring groups.
+    its place in the domain, the level at which it is read, and the cells between neighbouring groups. The column with
+    most groups has them side by side.
     """
 
     starts: IntArray
@@ -157,8 +157,8 @@ class Tables(NamedTuple):
 class Columns(NamedTuple):
     """How each column is read: groups[c, level, code], with group_sizes[c, level] groups at level_counts[c] levels.
 
-    Column c is read at a level by the measurements holding[firsts[c, level]:firsts[c, level + 1]], at these strides
-    (steps) and of these weights: what one record more than the value changes L by, in median stddevs.
+    Column c is read at a level by the measurements holding[firsts[c, level]:firsts[c, level + 1]], at these increasing
+    strides (steps) and of these weights: what one record more than the value changes L by, in median stddevs.
     """
 
     sizes: IntArray
@@ -181,11 +181,13 @@ def _lay_out(domain: Domain, measurements: Sequence[NoisyMarginal], each: float)
     for index, one in enumerate(measurements):
         if one.basis is not Basis.IDENTITY:
             raise SettingError(f"measurement of {one.clique} must hold every cell; got a residual")
-        for axis, column in enumerate(one.clique):
-            level = _level(readings[place[column]], domain, one, axis)
-            stride = math.prod(one.values.shape[axis + 1 :])
-            parts.append((place[column], level, stride))
-            holding.append((place[column], level, index, stride))
+        stride = 1
+        for axis in reversed(_axes(one)):
+            column = place[one.clique[axis]]
+            level = _level(readings[column], domain, one, axis)
+            parts.append((column, level, stride))
+            holding.append((column, level, stride, index))
+            stride *= one.values.shape[axis]
         starts.append(len(parts))
     places, levels, strides = np.array(parts, dtype=np.int64).reshape(-1, 3).T.copy()
     offsets = np.cumsum([0, *(one.values.size for one in measurements)], dtype=np.uintp)[:-1]
@@ -197,7 +199,7 @@ def _lay_out(domain: Domain, measurements: Sequence[NoisyMarginal], each: float)
         for reading, level in known.items():
             groups[index, level, : len(reading)] = reading
             group_sizes[index, level] = max(reading) + 1
-    columns, at_levels, held, steps = np.array(sorted(holding), dtype=np.int64).reshape(-1, 4).T.copy()
+    columns, at_levels, steps, held = np.array(sorted(holding), dtype=np.int64).reshape(-1, 4).T.copy()
     reads = np.bincount(columns * most + at_levels, minlength=len(domain) * most)
     ends = np.cumsum(reads).reshape(len(domain), most)
     stddevs = np.array([one.stddev for one in measurements])
@@ -211,6 +213,11 @@ def _lay_out(domain: Domain, measurements: Sequence[NoisyMarginal], each: float)
         steps=steps.astype(np.uintp),
         weights=(each * np.median(stddevs) / stddevs[held] ** 2).astype(np.float32),
     )
+
+
+def _axes(one: NoisyMarginal) -> list[int]:
+    """The axes of a measurement in the order of its cells: fewest groups first."""
+    return sorted(range(len(one.clique)), key=one.values.shape.__getitem__)
 
 
 def _level(known: dict[tuple[int, ...], int], domain: Domain, one: NoisyMarginal, axis: int) -> int:
