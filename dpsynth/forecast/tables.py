@@ -62,8 +62,8 @@ HABITS = Habits()
 # Groups into which a column is cut where another one hangs on it.
 _GROUPS = 12
 _LONG_LIST = 16
-_OPEN_VALUES = (8, 60)
-"""Least and most distinct values of an open column."""
+_OPEN_VALUES = (3, 40)
+"""Least and most distinct values of an open column; declared lists of more than two labels have a median of 10."""
 
 
 def simulated_table(
