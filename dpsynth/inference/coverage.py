@@ -92,6 +92,7 @@ def coverage(
         raise SettingError(f"repetitions ({repetitions}) must be at least 2; try 200")
     asked = parse(request, release.codec.domain.columns)
     home, grid = grid_for(release, asked)
+    whole = is_whole(home, grid)
     shares = grid.gathered(release.model.project(asked.clique))
     rows = max(round(release.model.total), 1)
     true = evaluate(asked, grid, shares * (rows / shares.sum()))
@@ -101,8 +102,8 @@ def coverage(
         if progress is not None:
             progress("coverage", repetition / repetitions)
         codes = release.model.sample(rows, rng, "independent")
-        measured = measured_counts(release.codec, remeasured(release, codes, rng), grid, shares)
-        bars = bars_of(asked, measured, POPULATION, level, whole=is_whole(home, grid))
+        measured = measured_counts(release.codec, remeasured(release, codes, rng), grid, None if whole else shares)
+        bars = bars_of(asked, measured, POPULATION, level, whole=whole)
         naive = naive_bars(asked, grid, measured.nearest, rows, level)
         held.append((bars.lows <= true.values) & (true.values <= bars.highs))
         naive_held.append((naive.lows <= true.values) & (true.values <= naive.highs))

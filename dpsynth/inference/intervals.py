@@ -101,8 +101,9 @@ def estimate(
     request = parse(text, released.codec.domain.columns)
     home, grid = grid_for(released, request)
     modelled = grid.gathered(released.model.project(request.clique))
-    measured = measured_counts(released.codec, released.measurements, grid, modelled)
-    bars = bars_of(request, measured, about, level, progress, whole=is_whole(home, grid))
+    whole = is_whole(home, grid)
+    measured = measured_counts(released.codec, released.measurements, grid, None if whole else modelled)
+    bars = bars_of(request, measured, about, level, progress, whole=whole)
     naive = naive_bars(request, grid, modelled, released.rows, level)
     return Estimate(
         request=request.text,

@@ -5,8 +5,9 @@ the noise independent with variances D_k, known exactly. Generalised least squar
 covariance H^-1, H = sum over k of A_k' D_k^-1 A_k, whatever x is: no cell is clipped at zero, so no bias comes in.
 Cells that constraints rule out are zero by public knowledge; they are left out of the unknowns, noise and all.
 Where H is singular, because no measurement tells the cells of a group apart, the estimate keeps what a model says of
-them and corrects only what was measured: x = m + H^+ (sum over k of A_k' D_k^-1 (y_k - A_k m)), m of the model. Sums of
-cells that measurements determine are the same whatever m is; the others are bounded in `limits`.
+them and corrects only what was measured: x = m + H^+ (sum over k of A_k' D_k^-1 (y_k - A_k m)), m of the model, scaled
+to the measured sums (Deming & Stephan 1940) so that hardly anything is left to correct. Sums of cells that measurements
+determine are the same whatever m is; the others are bounded in `limits`.
 H is never written out: each application costs one pass over the grid for each measurement, and conjugate gradients
 end after as many steps as H has distinct eigenvalues, at most 2^columns where every measurement has its own stddev.
 """
@@ -36,6 +37,7 @@ BoolArray = npt.NDArray[np.bool_]
 _TOLERANCE, _MOST_STEPS = 1e-10, 2_000
 # A functional of which so small a part was measured was not measured at all.
 _NOTHING = 1e-7
+_MOST_RAKES, _RAKED, _EVERYWHERE = 200, 1e-7, 1e-6
 
 
 def home_of(measurements: Sequence[NoisyMarginal], clique: Clique) -> NoisyMarginal | None:
@@ -165,16 +167,20 @@ class MeasuredCounts:
     """An estimate of the counts on a grid, unbiased in all that was measured, and the precision of its noise.
 
     counts: flat, in rows; may be negative, and are 0 where `possible` is False: cells that constraints rule out.
+    raked: where cells were not told apart, a model's counts scaled to what was measured; none is negative.
     """
 
     grid: Grid
     counts: FloatArray
     possible: BoolArray
     views: tuple[View, ...]
+    raked: FloatArray | None = None
 
     @property
     def nearest(self) -> FloatArray:
-        """The nearest counts that a table can have: none negative, the same sum."""
+        """Counts near these that a table can have: none negative, the same sum; the raked ones where there are such."""
+        if self.raked is not None:
+            return self.raked
         nearest = np.zeros(self.counts.size)
         total = max(float(self.counts.sum()), 1.0)
         nearest[self.possible] = project_to_simplex(self.counts[self.possible], total)
@@ -229,7 +235,31 @@ def measured_counts(
         right += told - view.backward(view.weighted(view.part(table)), grid.shape)
         size += float(np.linalg.norm(told))
     unsolved = MeasuredCounts(grid, start, possible, kept)
-    return replace(unsolved, counts=start + _solve(unsolved, right.reshape(-1), size))
+    solved = replace(unsolved, counts=start + _solve(unsolved, right.reshape(-1), size))
+    return solved if modelled is None or not kept else _raked(solved, start)
+
+
+def _raked(measured: MeasuredCounts, start: FloatArray) -> MeasuredCounts:
+    """The same measured sums, and inside them the split of a model scaled to them (Deming & Stephan 1940)."""
+    grid, possible = measured.grid, measured.possible
+    total = max(float(measured.counts.sum()), 1.0)
+    # A little everywhere, so that every possible cell can be reached.
+    mixed = np.where(
+        possible, start * (total / max(float(start.sum()), 1e-300)) + _EVERYWHERE * total / grid.cells, 0.0
+    )
+    table = mixed.reshape(grid.shape)
+    wanted = measured.counts.reshape(grid.shape)
+    goals = [(view, np.maximum(view.forward(wanted), 0.0)) for view in measured.views if view.basis is Basis.IDENTITY]
+    for _ in range(_MOST_RAKES):
+        before = table
+        for view, goal in goals:
+            now = view.forward(table)
+            table = table * view.backward(np.divide(goal, now, out=np.zeros_like(now), where=now > 0), grid.shape)
+        if float(np.abs(table - before).sum()) < _RAKED * total:
+            break
+    raked = table.reshape(-1) * (total / max(float(table.sum()), 1e-300))
+    (part,) = measured.measured_part((measured.counts - raked)[:, None]).T
+    return replace(measured, counts=raked + part, raked=raked)
 
 
 def possible_cells(codec: Codec, grid: Grid) -> BoolArray:
