@@ -37,8 +37,8 @@ DRAWS = 4
 LIKELY = (0.7, 1.4)
 """Between these parts of what was forecast lay the errors of most real tables tried: a rule of thumb, no guarantee."""
 HOW_NEAR = (
-    "forecasts for real tables held back came within 15%, and were 29 to 42% too high where long lists of codes are"
-    " mostly unused; where you know how evenly a column is used, say so with --common-values"
+    "of 14 forecasts for real tables held back, 12 came within 30% and 2, with long lists of mostly unused codes, were"
+    " up to 44% too high; where you know how evenly a column is used, say so with --common-values"
 )
 
 
