@@ -159,23 +159,25 @@ def closed_pairs(
 def impossible_chains(
     columns: Mapping[str, ColumnCodec], pairs: Mapping[tuple[str, str], bool]
 ) -> Iterator[tuple[str, ...]]:
-    """Chains of three columns or more that cannot all have a value, for the last ends too early for the others.
+    """Chains of three columns or more that cannot all have a value, though all but the first can, and all but the last.
 
     Of two columns, and of bins, the tables of pairs say it; and values may leave their bins, but not their bounds.
     """
 
-    def further(chain: tuple[str, ...], least: NDArray[np.float64]) -> Iterator[tuple[str, ...]]:
-        for (earlier, later), strict in pairs.items():
-            if earlier == chain[-1]:
-                column = column_of(columns[later])
-                tick = first_tick_from(column, least, strict=strict)
-                if tick[0] < column.ticks:
-                    yield from further((*chain, later), numbers_of(column, tick))
-                elif len(chain) > 1:
-                    yield (*chain, later)
+    def possible(chain: tuple[str, ...]) -> bool:
+        tick = np.zeros(1, dtype=np.int64)
+        for earlier, later in itertools.pairwise(chain):
+            least = numbers_of(column_of(columns[earlier]), tick)
+            tick = first_tick_from(column_of(columns[later]), least, strict=pairs[earlier, later])
+            if tick[0] >= column_of(columns[later]).ticks:
+                return False
+        return True
 
-    for name in dict.fromkeys(earlier for earlier, _ in pairs):
-        yield from further((name,), numbers_of(column_of(columns[name]), np.zeros(1, dtype=np.int64)))
+    chains: list[tuple[str, ...]] = [pair for pair in pairs if possible(pair)]
+    while chains:
+        longer = [(*chain, later) for chain in chains for earlier, later in pairs if earlier == chain[-1]]
+        chains = [chain for chain in longer if possible(chain)]
+        yield from (chain for chain in longer if chain not in chains and possible(chain[1:]))
 
 
 def _disordered(earlier: ColumnCodec, later: ColumnCodec, strict: bool) -> Mask:
