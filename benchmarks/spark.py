@@ -3,8 +3,8 @@
     python benchmarks/spark.py [--rows 1e7] [--file rows.parquet]
 
 Needs pyspark and Java, and says so where they are absent. Seconds are those of the processor, of this process and all
-that it started (Spark, and Spark's Python), and by the clock. Starting Spark, and a first run on fewer rows that
-loads code and kernels, are left out on both sides.
+that it started (Spark, and Spark's Python), and by the clock. Starting Spark, and first runs on fewer rows that
+load code and kernels, are left out on both sides.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ SCHEMA = dpsynth.Schema(
     [dpsynth.Categorical(name, values=range(size)) for name, size in zip(NAMES, ADULT_SIZES, strict=True)]
 )
 CODEC = Codec(tuple(map(closed_codec, SCHEMA.columns)))
+WARM_UPS = 5  # Java compiles what runs often
 Seconds = tuple[float, float]
 
 
@@ -122,7 +123,8 @@ def report(path: Path, few: Path, rows: int) -> None:
     }
     found, seconds = {}, {}
     for way, make in ways.items():
-        measured(make, few)
+        for _ in range(WARM_UPS):
+            measured(make, few)
         found[way], seconds[way] = measured(make, path)
         taken_in, counted, _ = seconds[way]
         seconds[way].append((taken_in[0] + counted[0], taken_in[1] + counted[1]))

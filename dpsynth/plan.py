@@ -35,6 +35,7 @@ class Resources:
     """Upper bounds of what a plan needs: how many marginals are counted, their cells, and cells of the model.
 
     fit_seconds: what fitting takes beyond the time that its cells tell, by the synthesizer's own account.
+    records: that a fit moves one by one, one for each row at most; 0 where it does not. Their time hangs on the rows.
     The constants were measured on one core; rare codes are merged on the way, so a run usually needs less.
     """
 
@@ -42,6 +43,7 @@ class Resources:
     counted_cells: int
     model_cells: int
     fit_seconds: float = 0.0
+    records: int = 0
 
     @property
     def bytes(self) -> int:

@@ -7,6 +7,7 @@ counting a made-up table once. A forecast is good to about a factor of two.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -23,6 +24,8 @@ from dpsynth.processors import usable_processors
 
 # Nanoseconds of one core: for each value read, each row in each marginal, each synthetic value drawn and written.
 READ_NANOSECONDS, COUNT_NANOSECONDS, WRITE_NANOSECONDS = 12.0, 0.6, 135.0
+# Seconds of one core for each value of a record that is moved, up to so many rows; as much more for each tenfold.
+MOVE_SECONDS, MOVE_ROWS = 1e-5, 40_000
 # Bytes for each value: of a table in memory with its codes, in the private file, in both files of a release.
 MEMORY_VALUE_BYTES, DISK_VALUE_BYTES, RELEASE_VALUE_BYTES = 16.0, 2.0, 2.8
 # Beside the rows: batches that are read ahead, or parts that are drawn ahead.
@@ -85,12 +88,18 @@ def forecast_resources(plan: Plan, columns: int, rows: int) -> ResourceForecast:
         slowness=slowness,
         read_seconds=each * READ_NANOSECONDS * values,
         count_seconds=each * COUNT_NANOSECONDS * rows * plan.resources.marginals,
-        fit_seconds=slowness * plan.predicted_seconds,
+        fit_seconds=slowness * (plan.predicted_seconds + _moving_seconds(columns, rows, plan.resources.records)),
         write_seconds=each * WRITE_NANOSECONDS * values,
         memory_bytes=plan.predicted_bytes + AHEAD_BYTES + (0 if on_disk else int(MEMORY_VALUE_BYTES * values)),
         disk_bytes=int(DISK_VALUE_BYTES * values) if on_disk else 0,
         release_bytes=int(RELEASE_VALUE_BYTES * values),
     )
+
+
+def _moving_seconds(columns: int, rows: int, most_records: int) -> float:
+    """Of the sweeps that move records until counts match: more rows have finer marginals chosen, each to be kept up."""
+    finer = 1 + math.log10(max(rows / MOVE_ROWS, 1.0))
+    return MOVE_SECONDS * min(rows, most_records) * columns * finer
 
 
 @lru_cache(maxsize=1)

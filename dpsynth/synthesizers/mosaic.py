@@ -67,9 +67,8 @@ _MOST_COUNTED = 20_000_000
 # Entries visited in the final sweeps at most (records * sweeps), so that time does not grow with the rows.
 _FINAL_VISITS = 1_200_000
 
-# Of the sweeps, for each code of the domain. They grow with the rows too, which a plan does not know: measured, .002
-# at 6,000 rows and .016 at 39,000.
-_SECONDS_PER_CODE = 0.006
+# Of what does not hang on the rows, for each code of the domain.
+_SECONDS_PER_CODE = 0.002
 
 _ALL_TRIPLES = Workload()
 
@@ -149,7 +148,7 @@ class Mosaic:
         entries = int((self.final_records + _KEPT * self.max_records) * len(domain))
         model = entries // 4 + min(codes, 8_000) ** 2 // 12
         sets = int(min(self.candidates, math.comb(len(domain), 2) + math.comb(len(domain), 3)))
-        return Resources(sets, counted, model, _SECONDS_PER_CODE * codes)
+        return Resources(sets, counted, model, _SECONDS_PER_CODE * codes, int(self.final_records))
 
     def fit(self, door: Door, codec: Codec, budget: Cost, progress: Progress) -> Fitted:
         """One-ways, rounds, final shot, settled records."""
