@@ -200,8 +200,8 @@ def _entropy(count: int, evenness: float, rng: np.random.Generator, habits: Habi
 
 def _even(logs: FloatArray, entropy: float) -> FloatArray:
     """Shares whose logarithms are a multiple of these, so that they have this entropy (0 to log of their number)."""
-    low, high = 0.0, 1e3
-    for _ in range(40):
+    low, high = 0.0, 1e9  # enough to leave one of two labels that were drawn nearly alike
+    for _ in range(80):
         scale = (low + high) / 2
         shares: FloatArray = np.exp(scale * (logs - logs.max()))
         shares /= shares.sum()

@@ -73,7 +73,8 @@ def range_of_picks(budget: Cost, picks: int) -> float:
         factor, rounds = target / cost_of_picks(guess, picks).mu, rounds + 1
         guess *= factor
     guess *= 1 - 1e-7
-    if guess > fits and cost_of_picks(guess, picks).fits(budget):
+    # Where the price jumps, because large ranges are priced more roughly, the rounds do not settle.
+    if abs(factor - 1) <= 1e-8 and guess > fits and cost_of_picks(guess, picks).fits(budget):
         return guess * (1 - 1e-10)
     breaks = 2 * fits
     while breaks - fits > 1e-6 * fits:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import entr
 
@@ -88,6 +88,7 @@ def test_labels_are_as_even_as_the_habits_say_and_long_lists_of_numbers_by_their
 
 @settings(max_examples=20)
 @given(st.floats(1, 40), st.integers(0, 2**32))
+@example(1.0, 807)  # two labels are drawn nearly alike, and one is to be left
 def test_what_is_known_of_a_column_is_kept_to(common: float, seed: int) -> None:
     schema = dpsynth.Schema([dpsynth.Categorical("a", values=range(40)), dpsynth.OpenCategorical("b", max_values=50)])
     known = {"a": common, "b": common}

@@ -176,6 +176,7 @@ def test_never_above_the_single_prices_and_never_below_fewer_picks_or_a_smaller_
 
 @settings(max_examples=20)
 @given(st.floats(-25, 4), st.integers(1, 60))
+@example(3.5, 2)  # where the price jumps
 def test_the_range_of_a_budget_fits_and_fills_it(log_mu, picks):
     budget = Cost(Fraction(math.exp(log_mu)))
     eta = range_of_picks(budget, picks)
