@@ -36,7 +36,7 @@ FREQUENCIES = {"label": "string", "rows": "bigint"}
 
 
 def summed(blocks: Blocks, form: BlockForm, columns: Sequence[str], partial: Partial, length: int) -> DataFrame:
-    """The sums over all blocks, in pieces to be added up, as few as there are where that is worth a stage of its own.
+    """The sums over all blocks, in pieces; where tasks are few each sends its own, and `together` adds them up.
 
     columns: of the schema, that are looked at. partial: sums over some blocks, of this length whichever they are.
     """
