@@ -48,7 +48,7 @@ def cost_of_picks(eta: float, picks: int) -> Cost:
         return ZERO
     mantissa, exponent = math.frexp(eta)
     rounded = math.ldexp(math.ceil(math.ldexp(mantissa, _RANGE_BITS)), exponent - _RANGE_BITS)
-    parts = -(-picks // MOST_TOGETHER)
+    parts = -(-picks // _most_together(rounded))
     smaller, larger = picks // parts, picks % parts
     whole = Fraction(0)
     for size, times in ((smaller, parts - larger), (smaller + 1, larger)):
@@ -83,23 +83,26 @@ def range_of_picks(budget: Cost, picks: int) -> float:
     return fits * (1 - 1e-10)
 
 
+def _most_together(eta: float) -> int:
+    """How many choices are priced together: so many that the mu of their single prices is at most LARGEST_TOGETHER."""
+    if not SMALLEST_RANGE <= eta <= LARGEST_RANGE:
+        return MOST_TOGETHER  # at their single prices, together or not
+    return max(1, min(MOST_TOGETHER, math.floor((LARGEST_TOGETHER / mu_of_range(eta)) ** 2 * (1 - 1e-12))))
+
+
 @lru_cache(maxsize=4096)
 def mu_of_picks(eta: float, picks: int) -> float:
     """Upper bound on the mu of up to `picks` adaptive choices of range `eta`: 1 to MOST_TOGETHER of them.
 
-    Never above picks^(1/2) mu_of_range(eta), the sum of the single prices. Where that is large, in two halves.
+    Never above picks^(1/2) mu_of_range(eta), the sum of the single prices, and that where it is above LARGEST_TOGETHER.
     """
     if not 1 <= picks <= MOST_TOGETHER:
         raise SettingError(f"picks ({picks}) must be from 1 to {MOST_TOGETHER}; try cost_of_picks")
     if picks == 1:
         return mu_of_range(eta)
     single: float = math.sqrt(picks) * mu_of_range(eta) * (1 + 1e-15)
-    if not SMALLEST_RANGE <= eta <= LARGEST_RANGE:
+    if not SMALLEST_RANGE <= eta <= LARGEST_RANGE or single > LARGEST_TOGETHER:
         return single
-    if single > LARGEST_TOGETHER:
-        return min(
-            single, math.hypot(*(mu_of_picks(eta, half) for half in (picks // 2, picks - picks // 2))) * (1 + 1e-15)
-        )
     return min(single, mu_above(*worst_profile(eta, picks)))
 
 
