@@ -33,7 +33,7 @@ from pyarrow import parquet
 import dpsynth
 from dpsynth.cli.app import app
 from dpsynth.synthesizers.catalogue import CATALOGUE, NEEDS_ROWS
-from tests.conformance.quick_settings import NETWORKS, quick_settings
+from tests.conformance.quick_settings import quick_settings
 
 ROWS = 600
 # A rare value of an open column comes out with probability at most DELTA. The numbers have 12 digits and more, and the
@@ -298,8 +298,7 @@ def good_commands(sweep: Sweep) -> None:
     for place, name in enumerate(CATALOGUE):
         more = ["--synthesizer", name]
         more += ["--set", "marginals=sex,place;country"] if name == "direct" else []
-        if name in NETWORKS:
-            more += [part for key, value in quick_settings(name).items() for part in ("--set", f"{key}={value}")]
+        more += [part for key, value in quick_settings(name).items() for part in ("--set", f"{key}={value}")]
         more += ["--set", "rows_in=disk"] if place % 4 > 1 and name not in NEEDS_ROWS else []
         more += ["--unit", "patient_id", "--max-rows-per-unit", "2"] if place % 2 else []
         more += ["--json"] if place % 3 == 0 else []
