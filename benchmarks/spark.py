@@ -3,8 +3,8 @@
     python benchmarks/spark.py [--rows 1e7] [--file rows.parquet]
 
 Needs pyspark and Java, and says so where they are absent. Seconds are those of the processor, of this process and all
-that it started (Spark, and Spark's Python), and by the clock. Starting Spark, and first runs on fewer rows that
-load code and kernels, are left out on both sides.
+that it started (Spark, and Spark's Python), and by the clock, medians of five runs. Starting Spark, first runs on fewer
+rows that load code and kernels, and a first run on all rows are left out on both sides.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SCHEMA = dpsynth.Schema(
     [dpsynth.Categorical(name, values=range(size)) for name, size in zip(NAMES, ADULT_SIZES, strict=True)]
 )
 CODEC = Codec(tuple(map(closed_codec, SCHEMA.columns)))
-WARM_UPS = 5  # Java compiles what runs often
+WARM_UPS, RUNS = 10, 5  # Java compiles what runs often
 Seconds = tuple[float, float]
 
 
@@ -125,9 +125,11 @@ def report(path: Path, few: Path, rows: int) -> None:
     for way, make in ways.items():
         for _ in range(WARM_UPS):
             measured(make, few)
-        found[way], seconds[way] = measured(make, path)
-        taken_in, counted, _ = seconds[way]
-        seconds[way].append((taken_in[0] + counted[0], taken_in[1] + counted[1]))
+        measured(make, path)
+        runs = [measured(make, path) for _ in range(RUNS)]
+        found[way] = runs[0][0]
+        steps = np.array([steps for _, steps in runs])
+        seconds[way] = np.median(np.concatenate([steps, steps[:, :2].sum(axis=1, keepdims=True)], axis=1), axis=0)
         assert all(np.array_equal(found[way][pair], found["no Spark"][pair]) for pair in PAIRS), "all count the same"
     print(f"{rows:,} rows x {len(NAMES)} columns, all {len(PAIRS)} pairs; seconds by the processor / by the clock")
     print(f"{'':<18}" + "".join(f"{step:>18}" for step in ("taking in", "counting", "counting again", "first two")))

@@ -29,6 +29,8 @@ Partial = Callable[[Iterator[Rows]], NDArray[np.int64]]
 
 # Sums travel in pieces of half a megabyte, so that many tasks add them up.
 PIECE_CELLS = 1 << 16
+# Pieces in one batch, 8 MB, for each batch takes Spark several milliseconds.
+BATCH_PIECES = 16
 # Sums of single tasks that come here as they are, 16 MB: adding them up first takes Spark half a second.
 MOST_CELLS = 1 << 21
 SUMS = {"piece": "int", "sums": "binary"}
@@ -43,10 +45,10 @@ def summed(blocks: Blocks, form: BlockForm, columns: Sequence[str], partial: Par
 
     def job(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         sums = partial(block for batch in batches for block in form.read(batch))
-        for piece, start in enumerate(range(0, len(sums), PIECE_CELLS)):
-            some = sums[start : start + PIECE_CELLS]
-            if some.any():
-                yield _piece(piece, some)
+        split = enumerate(np.split(sums, range(PIECE_CELLS, length, PIECE_CELLS)))
+        pieces = [(number, piece) for number, piece in split if piece.any()]
+        for start in range(0, len(pieces), BATCH_PIECES):
+            yield _batch(pieces[start : start + BATCH_PIECES])
 
     def added(pieces: pa.Table) -> pa.Table:
         return shielded(lambda: _added(pieces))
@@ -123,10 +125,11 @@ def _counter(schema: Schema, rows: Rows) -> MemoryCounter:
     return MemoryCounter(PrivateTable(schema, PrivacyUnit(), [rows]))
 
 
-def _piece(piece: int, sums: NDArray[np.int64]) -> pa.RecordBatch:
+def _batch(pieces: Sequence[tuple[int, NDArray[np.int64]]]) -> pa.RecordBatch:
     import pyarrow as pa
 
-    arrays = [pa.array([piece], pa.int32()), pa.array([sums.tobytes()], pa.binary())]
+    numbers, contents = [piece for piece, _ in pieces], [sums.tobytes() for _, sums in pieces]
+    arrays = [pa.array(numbers, pa.int32()), pa.array(contents, pa.binary())]
     return pa.RecordBatch.from_arrays(arrays, names=list(SUMS))
 
 
@@ -137,4 +140,4 @@ def _added(pieces: pa.Table) -> pa.Table:
     total = np.zeros_like(sums[0])
     for some in sums:
         total += some
-    return pa.Table.from_batches([_piece(pieces.column("piece")[0].as_py(), total)])
+    return pa.Table.from_batches([_batch([(pieces.column("piece")[0].as_py(), total)])])
