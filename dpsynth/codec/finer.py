@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +36,32 @@ def count_finer(codec: Codec, cliques: Sequence[Clique], count: Callable[[Sequen
     named = {column.name for column in codec.columns if isinstance(column, LevelCodec)}
     if named.isdisjoint(column for clique in cliques for column in clique):
         return count(cliques)
-    levels = Levels(codec)
-    homes = levels.homes(cliques)
+    levels, homes, steps = _planned(codec, tuple(cliques))
     counted = count(list(dict.fromkeys(homes.values())))
     near = {home: {home: table} for home, table in counted.items()}
+    for clique, finer in steps:
+        tables = near[homes[clique]]
+        tables[clique] = levels.summed(tables[finer], finer, clique)
+    return {clique: near[homes[clique]][clique] for clique in cliques}
+
+
+@lru_cache(maxsize=8)
+def _planned(
+    codec: Codec, cliques: tuple[Clique, ...]
+) -> tuple[Levels, dict[Clique, Clique], tuple[tuple[Clique, Clique], ...]]:
+    """Levels, the home of each clique, and what is summed from what, in order; kept, for rounds ask the same again."""
+    levels = Levels(codec)
+    homes = levels.homes(cliques)
+    near = {home: [home] for home in homes.values()}
+    steps = []
     for clique in sorted(cliques, key=codec.domain.cells, reverse=True):
         # Of the tables out of this home that hold the clique, the last: the smallest.
         tables = near[homes[clique]]
         finer = next(one for one in reversed(tables) if levels.holds(one, clique))
-        tables[clique] = levels.summed(tables[finer], finer, clique)
-    return {clique: near[homes[clique]][clique] for clique in cliques}
+        steps.append((clique, finer))
+        if finer != clique:
+            tables.append(clique)
+    return levels, homes, tuple(steps)
 
 
 class Levels:

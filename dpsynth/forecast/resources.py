@@ -23,9 +23,9 @@ from dpsynth.private.kernels import count_cliques
 from dpsynth.processors import usable_processors
 
 # Nanoseconds of one core: for each value read, each row in each marginal, each synthetic value drawn and written.
-READ_NANOSECONDS, COUNT_NANOSECONDS, WRITE_NANOSECONDS = 12.0, 0.6, 135.0
+READ_NANOSECONDS, COUNT_NANOSECONDS, WRITE_NANOSECONDS = 12.0, 0.6, 110.0
 # Seconds of one core for each value of a record that is moved, up to so many rows; as much more for each tenfold.
-MOVE_SECONDS, MOVE_ROWS = 1e-5, 40_000
+MOVE_SECONDS, MOVE_ROWS = 7e-6, 40_000
 # Bytes for each value: of a table in memory with its codes, in the private file, in both files of a release.
 MEMORY_VALUE_BYTES, DISK_VALUE_BYTES, RELEASE_VALUE_BYTES = 16.0, 2.0, 2.8
 # Beside the rows: batches that are read ahead, or parts that are drawn ahead.

@@ -60,8 +60,7 @@ _LOW_LEVEL_GROUPS, _LOW_COOLING, _LOW_ONE_WAYS = (4, 10, 30), 2 / 3, 0.17
 _FINER_LEVELS = 3
 _ROUND_GROWTH = 1.4
 _MOST_ROUNDS, _MOST_PICKS = 100, 10_000
-_SWEEPS, _KEPT = 7, 3
-_FINAL_SWEEPS, _FINAL_KEPT = 20, 10
+_SWEEPS, _FINAL_SWEEPS, _COLD_SWEEPS = 4, 20, 2
 # Cells of all candidates of a round together, at most.
 _MOST_COUNTED = 20_000_000
 # Entries visited in the final sweeps at most (records * sweeps), so that time does not grow with the rows.
@@ -98,7 +97,7 @@ class Mosaic:
     candidates: float = 4_000.0
     temperature: float = 1.5
     max_records: float = 50_000.0
-    final_records: float = 200_000.0
+    final_records: float = 250_000.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "workload", Workload.read(self.workload))
@@ -145,7 +144,7 @@ class Mosaic:
         """Sets of columns and cells of one round's candidates at most; all records; the table of pairs of codes."""
         codes = sum(domain.sizes)
         counted = int(min(_MOST_COUNTED, self.candidates * self.max_cells, codes**2 * len(domain)))
-        entries = int((self.final_records + _KEPT * self.max_records) * len(domain))
+        entries = int((self.final_records + _SWEEPS // 2 * self.max_records) * len(domain))
         model = entries // 4 + min(codes, 8_000) ** 2 // 12
         sets = int(min(self.candidates, math.comb(len(domain), 2) + math.comb(len(domain), 3)))
         return Resources(sets, counted, model, _SECONDS_PER_CODE * codes, int(self.final_records))
@@ -240,7 +239,7 @@ class _State:
             progress("rounds", number / len(rounds))
             batch = self.choose(picks, for_selection, noise)
             self.measure(batch, for_measurement, "chosen marginals")
-            self.sweep(_SWEEPS, _KEPT)
+            self.sweep(self._sweeps(_SWEEPS))
             chosen += batch
         progress("rounds", 1.0)
         return chosen
@@ -335,8 +334,8 @@ class _State:
         for one in noisy:
             self.measured = with_measurement(self.measured, self.read.on_codes(one))
 
-    def sweep(self, sweeps: int, keep: int, progress: partial[None] | None = None) -> None:
-        """Sweep the records on towards all measurements."""
+    def sweep(self, sweeps: int, progress: partial[None] | None = None) -> None:
+        """Sweep the records on towards all measurements; the second half of the sweeps is kept."""
         self.kept = sweep_records(
             self.read.codec.domain,
             self.records,
@@ -344,11 +343,19 @@ class _State:
             self.measured,
             self.rng,
             sweeps=sweeps,
-            keep=keep,
+            keep=sweeps // 2,
             temperature=self.settings.temperature,
             zeros=self.read.codec.zeros,
             progress=progress,
         )
+
+    def _sweeps(self, most: int) -> int:
+        """So many sweeps, or fewer where a record stands for several rows, and more than the noise has.
+
+        Its moves are then too coarse to follow noise, of which an average would be rid, and records come to rest soon.
+        """
+        noise = float(np.median([one.stddev for one in self.measured]))
+        return min(most, _COLD_SWEEPS) if self.total / len(self.records) > max(noise, 2.0) else most
 
     def finish(self, progress: partial[None]) -> RecordTable:
         """As many records as rows (at most `final_records`), swept, averaged and settled."""
@@ -360,8 +367,7 @@ class _State:
                 [np.tile(np.arange(len(self.records)), whole), self.rng.permutation(len(self.records))[:rest]]
             )
             self.records = np.ascontiguousarray(self.records[taken])
-        sweeps = max(4, min(_FINAL_SWEEPS, _FINAL_VISITS // rows))
-        self.sweep(sweeps, max(1, sweeps * _FINAL_KEPT // _FINAL_SWEEPS), progress)
+        self.sweep(self._sweeps(max(_SWEEPS, min(_FINAL_SWEEPS, _FINAL_VISITS // rows))), progress)
         settle_records(domain, self.records, self.kept, self.rng, zeros=self.read.codec.zeros)
         return RecordTable.of_matrix(domain, self.records, self.total)
 

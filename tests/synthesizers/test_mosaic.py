@@ -107,6 +107,12 @@ def test_bad_settings_are_refused(settings):
         Mosaic(**settings)
 
 
+def test_records_coarser_than_the_noise_are_swept_fewer_times():
+    """One-ways of stddev 1: records of one row each follow noise and are averaged; those of three rows come to rest."""
+    sizes = {"a": 3, "b": 4}
+    assert [state(chain(rows, sizes), sizes)._sweeps(20) for rows in (2000, 6000)] == [20, 2]  # of 2,000 records
+
+
 def test_the_workload_is_read_from_text():
     assert Mosaic(workload="2;label=b").workload == Workload(2, "b")
 
