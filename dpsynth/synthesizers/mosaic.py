@@ -60,6 +60,7 @@ _LOW_LEVEL_GROUPS, _LOW_COOLING, _LOW_ONE_WAYS = (4, 10, 30), 2 / 3, 0.17
 _FINER_LEVELS = 3
 _ROUND_GROWTH = 1.4
 _MOST_ROUNDS, _MOST_PICKS = 100, 10_000
+# In a round; at the end, at most; and, in both, of records too coarse to follow noise.
 _SWEEPS, _FINAL_SWEEPS, _COLD_SWEEPS = 4, 20, 2
 # Cells of all candidates of a round together, at most.
 _MOST_COUNTED = 20_000_000
